@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -30,9 +31,12 @@ def generate(output: Path = OUTPUT) -> list[Path]:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     scripts = {Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))}
-    plugin = shutil.which("protoc-gen-mypy_grpc", path=":".join(map(str, scripts))) or shutil.which("protoc-gen-mypy_grpc")
+    places = os.pathsep.join(map(str, scripts))
+    plugin = shutil.which("protoc-gen-mypy_grpc", path=places) or shutil.which("protoc-gen-mypy_grpc")
     if plugin is None:
-        raise RuntimeError("protoc-gen-mypy_grpc is missing: install mypy-protobuf, as pyproject.toml's build-system says")
+        raise RuntimeError(
+            "protoc-gen-mypy_grpc is missing: install mypy-protobuf, as pyproject.toml's build-system says"
+        )
     command = [
         sys.executable,
         "-m",

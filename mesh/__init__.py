@@ -1,0 +1,1 @@
+"""What every service stands on: start-up, channels, interceptors, errors, settings, state and logs."""
