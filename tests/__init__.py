@@ -1,0 +1,1 @@
+"""Tests of Planerka; `door.py` is shared by those with real processes."""
