@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
-from mesh.errors import AlreadyExists, Internal
+from mesh.errors import AlreadyExists, Internal, NotReady
 
 __all__ = ["Database", "IdempotencyKeyReused", "fingerprint", "once"]
 
@@ -29,6 +29,22 @@ CREATE TABLE IF NOT EXISTS idempotency (
     PRIMARY KEY (method, key)
 ) WITHOUT ROWID
 """
+
+
+# Errors of the machine, not of our statements: the same call may work later.
+_ENVIRONMENT = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_READONLY,
+    }
+)
 
 
 class IdempotencyKeyReused(AlreadyExists):
@@ -60,12 +76,22 @@ class Database:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._open)
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `work` in one transaction: committed when it returns, rolled back when it raises."""
+        """Run `work` in one transaction: committed when it returns, rolled back when it raises.
+
+        Raises:
+            NotReady: The disk is full, the file locked or broken; nothing was changed.
+        """
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
 
     async def check(self) -> None:
-        """Raise where the file cannot be read any more."""
-        await self.run(lambda connection: connection.execute("SELECT 1").fetchone())
+        """Raise where the file cannot be used any more.
+
+        Raises:
+            NotReady: The file is gone, or cannot be read or written.
+        """
+        if not await asyncio.get_running_loop().run_in_executor(self._thread, self._path.is_file):
+            raise self._unusable("the file is gone")
+        await self.run(lambda connection: connection.execute("SELECT count(*) FROM sqlite_master").fetchone())
 
     async def close(self) -> None:
         """Close the file; opening it again is allowed afterwards."""
@@ -91,14 +117,24 @@ class Database:
     def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
         if self._connection is None:
             raise Internal(f"The database {self._path} is not open.", reason="DATABASE_UNUSABLE")
-        self._connection.execute("BEGIN IMMEDIATE")
         try:
+            self._connection.execute("BEGIN IMMEDIATE")
             result = work(self._connection)
-        except BaseException:
-            self._connection.execute("ROLLBACK")
+            self._connection.execute("COMMIT")
+        except BaseException as error:
+            # A full disk ends the transaction by itself, and a failed COMMIT leaves it open.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _ENVIRONMENT:
+                raise self._unusable(str(error)) from error
             raise
-        self._connection.execute("COMMIT")
         return result
+
+    def _unusable(self, why: str) -> NotReady:
+        return NotReady(
+            f"The database {self._path} cannot be used: {why}. Check the folder's rights and free space.",
+            reason="DATABASE_UNUSABLE",
+        )
 
     def _close(self) -> None:
         if self._connection is not None:

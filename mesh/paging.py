@@ -22,8 +22,10 @@ def decode_token(token: str) -> str:
         InvalidArgument: The token was not made by `encode_token`.
     """
     try:
-        return base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
+        padded = token.encode("ascii") + b"=" * (-len(token) % 4)
+        # Without `validate`, foreign characters are skipped, and a broken token would mean the first page.
+        return base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeError) as error:
         raise InvalidArgument(
             "The page token is not one of ours; begin again without one.",
             reason="PAGE_TOKEN_INVALID",

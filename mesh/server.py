@@ -12,7 +12,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -25,7 +25,7 @@ from mesh.interceptors import Errors, Readiness, RequestLog, ServiceToken, Valid
 from mesh.logs import get_logger
 from mesh.settings import MeshSettings, Section
 
-__all__ = ["Hosted", "Running", "host", "run"]
+__all__ = ["Draining", "Hosted", "Running", "host", "run"]
 
 _Serving = health_pb2.HealthCheckResponse.ServingStatus
 
@@ -48,6 +48,14 @@ class Hosted(Protocol):
 
     async def close(self) -> None:
         """Give everything back; called after the last call has ended."""
+
+
+@runtime_checkable
+class Draining(Protocol):
+    """A service with calls that never end by themselves, such as watches."""
+
+    async def drain(self) -> None:
+        """End those calls; called once, when the service begins to stop."""
 
 
 class Running:
@@ -95,6 +103,9 @@ class Running:
             await self._hosted.check()
         except PlanerkaError as error:
             await self._report(error.message)
+        except Exception as error:  # noqa: BLE001  (a check that fails unexpectedly must not end the checks, and keep the last good state)
+            self._log.error("unexpected error in a check", exc_info=error)
+            await self._report("the check failed unexpectedly; the log has more")
         else:
             await self._report("")
 
@@ -108,6 +119,8 @@ class Running:
         """Turn unhealthy, let running calls end, close."""
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(self._mesh.drain_delay_seconds)
+        if isinstance(self._hosted, Draining):
+            await self._hosted.drain()
         await self._server.stop(self._mesh.drain_seconds)
         await self._hosted.close()
 

@@ -26,8 +26,19 @@ def from_datetime(moment: datetime) -> Timestamp:
 
 
 def to_datetime(stamp: Timestamp) -> datetime:
-    """Return a message as a moment in UTC."""
-    return stamp.ToDatetime(tzinfo=UTC)
+    """Return a message as a moment in UTC.
+
+    Raises:
+        InvalidArgument: The moment lies outside the years 1 to 9999.
+    """
+    try:
+        return stamp.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidArgument(
+            f"There is no moment {stamp.seconds} seconds from 1970.",
+            reason="TIME_INVALID",
+            violations=[Violation("seconds", "must lie in the years 1 to 9999")],
+        ) from error
 
 
 def from_seconds(seconds: float) -> Duration:
