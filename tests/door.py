@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
-
 from planerka.common.v1 import card_pb2
 from planerka.orchestrator.v1 import meeting_pb2, orchestrator_pb2, orchestrator_pb2_grpc, proposal_pb2
 
@@ -102,7 +101,9 @@ class Door:
         request = orchestrator_pb2.ListProposalsRequest(meeting_id=meeting_id, page_size=500)
         return list(self.stub.ListProposals(request, timeout=SECONDS).proposals)
 
-    def decide(self, proposal_id: str, verdict: int = proposal_pb2.VERDICT_APPROVE, key: str = "") -> proposal_pb2.Proposal:
+    def decide(
+        self, proposal_id: str, verdict: int = proposal_pb2.VERDICT_APPROVE, key: str = ""
+    ) -> proposal_pb2.Proposal:
         """Decide on a proposal."""
         request = orchestrator_pb2.DecideRequest(
             proposal_id=proposal_id, verdict=verdict, channel="cli", idempotency_key=key or uuid.uuid4().hex

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from google.protobuf import descriptor_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, ServiceDescriptor
-
 from planerka.asr.v1 import asr_pb2
 from planerka.board.v1 import board_pb2
 from planerka.common.v1 import card_pb2, change_pb2, time_pb2, transcript_pb2
@@ -35,7 +34,19 @@ FILES = [
 ]
 SERVICES = [service for module in FILES for service in module.DESCRIPTOR.services_by_name.values()]
 # What a verb in front of an rpc's name says about whether a call changes something.
-READING = ("Get", "List", "Watch", "Search", "Ask", "Score", "Match", "Difference", "Summarize", "Recognize", "Streaming")
+READING = (
+    "Get",
+    "List",
+    "Watch",
+    "Search",
+    "Ask",
+    "Score",
+    "Match",
+    "Difference",
+    "Summarize",
+    "Recognize",
+    "Streaming",
+)
 
 
 def messages() -> list[Descriptor]:

@@ -1,0 +1,1 @@
+"""Rules of the contracts, and stubs for other languages."""
