@@ -12,6 +12,7 @@ from planerka.board.v1 import board_pb2 as pb
 from planerka.board.v1 import board_pb2_grpc
 
 from board_service.connector import BoardPlace, Connectors
+from board_service.errors import BoardNotFound
 from board_service.fields import check_board, check_new, check_update
 from mesh.errors import InvalidArgument, Unimplemented, Violation
 from mesh.paging import decode_token, encode_token, page_size
@@ -19,7 +20,6 @@ from mesh.paging import decode_token, encode_token, page_size
 __all__ = ["BoardServicer"]
 
 _Context = grpc.aio.ServicerContext[Any, Any]
-_SEPARATOR = "\x1f"
 
 
 class BoardServicer(board_pb2_grpc.BoardServiceServicer):
@@ -31,9 +31,10 @@ class BoardServicer(board_pb2_grpc.BoardServiceServicer):
     async def ListBoards(self, request: pb.ListBoardsRequest, context: _Context) -> pb.ListBoardsResponse:
         """List the boards of a workspace."""
         limit = page_size(request.page_size)
-        boards = await self._connectors.list_boards(request.workspace_id, _board_place(request.page_token), limit + 1)
+        after = await self._place(request.page_token)
+        boards = await self._connectors.list_boards(request.workspace_id, after, limit + 1)
         page = boards[:limit]
-        more = encode_token(f"{page[-1].board_id}{_SEPARATOR}{page[-1].name}") if len(boards) > limit else ""
+        more = encode_token(page[-1].board_id) if len(boards) > limit else ""
         return pb.ListBoardsResponse(boards=page, next_page_token=more)
 
     async def GetBoard(self, request: pb.GetBoardRequest, context: _Context) -> pb.GetBoardResponse:
@@ -100,15 +101,17 @@ class BoardServicer(board_pb2_grpc.BoardServiceServicer):
         """Tell what a board can do."""
         return await self._connectors.of_board(request.board_id).get_capabilities(request.board_id)
 
-
-def _board_place(token: str) -> BoardPlace:
-    if not token:
-        return BoardPlace("", "")
-    board_id, separator, name = decode_token(token).partition(_SEPARATOR)
-    if not separator:
-        raise InvalidArgument(
-            "The page token belongs to another list; begin again without one.",
-            reason="PAGE_TOKEN_INVALID",
-            violations=[Violation("page_token", "must be the `next_page_token` of ListBoards, or empty")],
-        )
-    return BoardPlace(name, board_id)
+    async def _place(self, token: str) -> BoardPlace:
+        if not token:
+            return BoardPlace("", "")
+        board_id = decode_token(token)
+        try:
+            # The token holds no name: names may be longer than tokens.
+            board = await self._connectors.of_board(board_id).get_board(board_id)
+        except BoardNotFound as error:
+            raise InvalidArgument(
+                "The page token belongs to another list; begin again without one.",
+                reason="PAGE_TOKEN_INVALID",
+                violations=[Violation("page_token", "must be the `next_page_token` of ListBoards, or empty")],
+            ) from error
+        return BoardPlace(board.name, board_id)
