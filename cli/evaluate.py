@@ -1,0 +1,181 @@
+"""`planerka eval …`: quality on data in standard layouts; figures under the names of the design."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import grpc
+import typer
+from rich.text import Text
+
+from cli import matching, measuring, recognising, show
+from cli.client import connect
+from cli.following import Steps
+from cli.output import Output
+from cli.private import private_mesh
+from cli.services import BY_NAME
+from cli.session import run, session_of
+from mesh.channel import open_channel
+from mesh.errors import Unimplemented
+from mesh.settings import MeshSettings
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, help="Measure: asr, diarization, match, meeting.")
+
+_DIGITS = 4
+_NOT_BUILT = 2
+
+SpeechPath = Annotated[Path, typer.Argument(help="Folder with manifest.jsonl, or the file itself.")]
+Address = Annotated[str, typer.Option(help="Measure the service at this address instead of one started for it.")]
+Live = Annotated[bool, typer.Option("--live", help="Measure live streams instead of files.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.command("asr")
+def asr(
+    context: typer.Context, path: SpeechPath, address: Address = "", live: Live = False, as_json: AsJson = False
+) -> None:
+    """Word and character errors, and speed, of speech recognition on files."""
+    output = session_of(context).output(as_json=as_json)
+    if live:
+        raise _not_built(output, "eval asr --live")
+    _print(run(_speech(path, address, output, diarize=False)), output)
+
+
+@app.command("diarization")
+def diarization(
+    context: typer.Context, path: SpeechPath, address: Address = "", live: Live = False, as_json: AsJson = False
+) -> None:
+    """Diarization errors (collar 0, overlaps scored) on files."""
+    output = session_of(context).output(as_json=as_json)
+    if live:
+        raise _not_built(output, "eval diarization --live")
+    _print(run(_speech(path, address, output, diarize=True)), output)
+
+
+@app.command("match")
+def match(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(help="Folder with corpus.jsonl, queries.jsonl and qrels/test.tsv.")],
+    address: Address = "",
+    as_json: AsJson = False,
+) -> None:
+    """Ranks, the decision that no card fits, and automatic decisions, on a BEIR folder."""
+    output, found = session_of(context).output(as_json=as_json), matching.read_set(path)
+
+    async def work() -> Mapping[str, Any]:
+        async with _service("match", address, output) as channel:
+            with output.counting() as counted:
+                return await matching.measure_matching(channel, found, counted)
+
+    _print(run(work()), output)
+
+
+@app.command("meeting")
+def meeting(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(help="Folder with meeting.flac, board.json and truth.json.")],
+    address: Annotated[str, typer.Option(help="Orchestrator to measure instead of a mesh started for it.")] = "",
+    keep: Annotated[Path | None, typer.Option(help="Keep state and logs in this folder.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Everything from the recording to the proposals, on a mesh of its own."""
+    output, truth = session_of(context).output(as_json=as_json), measuring.read_truth(path)
+
+    async def work(orchestrator: str, shared: MeshSettings | None) -> Mapping[str, Any]:
+        async with connect(orchestrator, shared) as client:
+            with Steps(output) as steps:
+                return await measuring.measure_meeting(client, path, truth, steps)
+
+    if address:
+        figures = run(work(address, None))
+    else:
+        output.note("starting_mesh")
+        with private_mesh(watcher=_told(output), keep=keep) as mesh:
+            figures = run(work(mesh.address("orchestrator"), mesh.settings))
+    _print(figures, output)
+
+
+@app.command("rag")
+def rag(context: typer.Context, path: Path, as_json: AsJson = False) -> None:
+    """Not built yet: retrieval and answers."""
+    del path
+    raise _not_built(session_of(context).output(as_json=as_json), "eval rag")
+
+
+@app.command("summary")
+def summary(context: typer.Context, path: Path, as_json: AsJson = False) -> None:
+    """Not built yet: summaries against references."""
+    del path
+    raise _not_built(session_of(context).output(as_json=as_json), "eval summary")
+
+
+async def _speech(path: Path, address: str, output: Output, *, diarize: bool) -> Mapping[str, Any]:
+    items = recognising.items_of(path)
+    async with _service("asr", address, output) as channel:
+        with output.counting() as counted:
+            done = await recognising.recognise(
+                channel, items, diarize=diarize, tell=lambda number, total, name: counted(name, number, total)
+            )
+    return recognising.diarization_figures(done) if diarize else recognising.asr_figures(done)
+
+
+@asynccontextmanager
+async def _service(name: str, address: str, output: Output) -> AsyncIterator[grpc.aio.Channel]:
+    names = [BY_NAME[name].grpc_name]
+    if address:
+        async with open_channel(address, MeshSettings.load(), names) as channel:
+            yield channel
+        return
+    output.note("starting_mesh")
+    with private_mesh([name], watcher=_told(output)) as mesh:
+        async with open_channel(mesh.address(name), mesh.settings, names) as channel:
+            yield channel
+
+
+def _told(output: Output) -> Any:
+    def ready(name: str, seconds: float) -> None:
+        del seconds
+        output.note("up.one", name=name)
+
+    return ready
+
+
+def _print(figures: Mapping[str, Any], output: Output) -> None:
+    rounded = _rounded(figures)
+    if output.json:
+        output.emit(rounded)
+        return
+    texts = output.texts
+    table = show.table(texts("eval.figure"), texts("eval.value"))
+    for name, value in rounded.items():
+        if name != "items":
+            table.add_row(name, "-" if value is None else str(value))
+    output.result.print(table)
+    for item in rounded.get("items", ()):
+        own = ", ".join(
+            f"{key} {item[key]}" for key in ("wer", "cer", "der", "jer", "rtf") if item.get(key) is not None
+        )
+        output.result.print(Text(f"{item['path']}  {own}", style="dim"), soft_wrap=True)
+        if isinstance(item["hypothesis"], str):
+            output.result.print(Text(f"  {item['hypothesis']}"), soft_wrap=True)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, _DIGITS)
+    if isinstance(value, Mapping):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(inner) for inner in value]
+    return value
+
+
+def _not_built(output: Output, what: str) -> typer.Exit:
+    error = Unimplemented(f"planerka {what} is not built yet.")
+    output.progress.print(Text(f"planerka: {error.message}", style="red"))
+    return typer.Exit(_NOT_BUILT)

@@ -1,0 +1,135 @@
+"""The `planerka` command: its options, its parts, and what becomes of errors."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from cli import (
+    boards,
+    config_command,
+    decisions,
+    demo,
+    doctor,
+    evaluate,
+    knowledge,
+    meetings,
+    mesh_commands,
+    models_command,
+    people,
+)
+from cli.errors import UsageWrong
+from cli.session import Session
+from cli.settings import CliSettings, speech_language
+from cli.texts import Texts
+from mesh.errors import PlanerkaError, RemoteError
+from mesh.settings import SettingsInvalid
+from models.errors import StoreError
+
+__all__ = ["build", "main"]
+
+_INTERRUPTED = 130
+_TERMINATED = 143
+
+
+def build() -> typer.Typer:
+    """Return the command with all its parts."""
+    app = typer.Typer(
+        name="planerka",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help="From meetings to boards: live transcripts, summaries with quotes, matched cards, approved changes.",
+    )
+    app.callback()(_options)
+    for part in (demo, mesh_commands, doctor):
+        part.register(app)
+    app.add_typer(meetings.app, name="meeting")
+    for part in (decisions, boards, knowledge, people):
+        part.register(app)
+    app.add_typer(models_command.app, name="models")
+    app.add_typer(config_command.app, name="config")
+    app.add_typer(evaluate.app, name="eval")
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command, and return its exit status: 0 done, 1 failed, 2 wrongly used."""
+    signal.signal(signal.SIGTERM, _on_sigterm)
+    try:
+        build()(args=None if arguments is None else [*arguments])
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except UsageWrong as error:
+        return _fail(error.message, 2)
+    except SettingsInvalid as error:
+        return _fail(error.message, 2)
+    except RemoteError as error:
+        return _fail(_advice(error), 1)
+    except PlanerkaError as error:
+        return _fail(error.message, 1)
+    except StoreError as error:
+        return _fail(error.text(_language()), 1)
+    return 0
+
+
+def _options(
+    context: typer.Context,
+    address: Annotated[
+        str, typer.Option(help="Address of the orchestrator; found by settings and the running mesh.")
+    ] = "",
+    language: Annotated[str, typer.Option(help="Language of results: ru or en.", metavar="ru|en")] = "",
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    if show_version:
+        typer.echo(_version())
+        raise typer.Exit
+    if language not in ("", "ru", "en"):
+        raise typer.BadParameter("choose ru or en", param_hint="--language")
+    context.obj = Session(address, language)
+
+
+def _advice(error: RemoteError) -> str:
+    fields = "; ".join(f"{one.field}: {one.description}" for one in error.violations)
+    line = f"{error.message}{f' ({fields})' if fields else ''} [{error.reason}]"
+    if error.code.name == "UNAVAILABLE" and error.reason == "UNAVAILABLE":
+        return f"The orchestrator cannot be reached: {line}. Start it with `planerka up`, or look at `planerka status`."
+    if error.code.name == "UNAUTHENTICATED":
+        return f"{line}. Make a token with `planerka people token`, and set PLANERKA_CLI__TOKEN."
+    return line
+
+
+def _fail(message: str, status: int) -> int:
+    line = Text("planerka: ", style="bold red").append(message, style="not bold default")
+    Console(file=sys.stderr, soft_wrap=True, highlight=False).print(line)
+    return status
+
+
+def _language() -> str:
+    try:
+        return speech_language(CliSettings.load())
+    except SettingsInvalid:
+        return Texts("en").language
+
+
+def _version() -> str:
+    try:
+        return version("planerka")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _on_sigterm(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    sys.exit(_TERMINATED)

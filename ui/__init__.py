@@ -1,0 +1,1 @@
+"""The web page: a client of the orchestrator in Streamlit."""
