@@ -1,0 +1,1 @@
+"""Speech service: turns audio, live or from a file, into turns with words, times and speakers."""

@@ -1,0 +1,253 @@
+"""Audio in the one form that the models read: 16 kHz, mono, 16 bit, kept on disk and read piece by piece.
+
+Five hours are 576 MB on disk; only what a model reads at a time is in memory, as float32 from -1 to 1.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self, TypeAlias
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from numpy.typing import NDArray
+
+from asr_service.errors import AudioTooLong, EmptyAudio, NoAudioTrack, TruncatedAudio, UndecodableAudio
+
+__all__ = ["SAMPLE_RATE", "AudioSource", "Excerpt", "PcmConverter", "Recording", "Samples", "decode_file", "to_int16"]
+
+SAMPLE_RATE = 16_000
+"""Samples in a second of everything inside this service."""
+
+Samples: TypeAlias = NDArray[np.float32]
+
+# Containers and raw streams that people record in. Playlists (HLS, concat) stay out: they name other files and hosts,
+# which an upload must not make the service open.
+_FORMATS = "wav,w64,flac,mp3,mov,mp4,m4a,3gp,ogg,matroska,webm,aac,aiff,caf,amr,asf,au,avi,mpegts,mpeg"
+# Containers whose header states the length exactly; others estimate it from the bit rate.
+_EXACT_LENGTH = {"wav", "w64", "flac", "mov", "mp4", "m4a", "aiff", "caf", "au"}
+_STEP_SECONDS = 60.0
+
+
+class AudioSource(Protocol):
+    """16 kHz mono audio that can be read anywhere."""
+
+    @property
+    def samples(self) -> int:
+        """Number of samples."""
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+
+    def read(self, start: int, end: int) -> Samples:
+        """Samples `start` to `end` (exclusive), cut to what there is."""
+
+
+class Recording:
+    """16 kHz mono audio in a file of raw 16-bit samples that may still grow.
+
+    One thread appends, any thread reads what was appended before.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Opens `path` for appending and reading; OSError where that is not possible."""
+        self.path = path
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        self._samples = os.fstat(self._file).st_size // 2
+
+    @property
+    def samples(self) -> int:
+        """Number of samples appended so far."""
+        return self._samples
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self._samples / SAMPLE_RATE
+
+    def append(self, samples: NDArray[np.int16]) -> None:
+        """Writes int16 samples at the end."""
+        view = memoryview(np.ascontiguousarray(samples, dtype="<i2").tobytes())
+        while view:
+            view = view[os.write(self._file, view) :]
+        self._samples += len(samples)
+
+    def sync(self) -> None:
+        """Returns when everything appended so far would survive a power failure."""
+        os.fdatasync(self._file)
+
+    def read(self, start: int, end: int) -> Samples:
+        """Samples `start` to `end` (exclusive) as float32 from -1 to 1, cut to what there is."""
+        start, end = max(start, 0), min(end, self._samples)
+        if end <= start:
+            return np.zeros(0, dtype=np.float32)
+        raw = os.pread(self._file, 2 * (end - start), 2 * start)
+        return np.frombuffer(raw, dtype="<i2").astype(np.float32) / 32768.0
+
+    def close(self) -> None:
+        """Closes the file and leaves it on disk."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def discard(self) -> None:
+        """Closes the file and removes it."""
+        self.close()
+        self.path.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.discard()
+
+
+class Excerpt:
+    """A stretch of other audio, with times of its own from 0."""
+
+    def __init__(self, source: AudioSource, start: int, end: int) -> None:
+        """Samples `start` to `end` (exclusive) of `source`."""
+        self._source = source
+        self._start = max(start, 0)
+        self._end = min(end, source.samples)
+
+    @property
+    def samples(self) -> int:
+        """Number of samples."""
+        return max(self._end - self._start, 0)
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self.samples / SAMPLE_RATE
+
+    def read(self, start: int, end: int) -> Samples:
+        """Samples `start` to `end` (exclusive) of the stretch, cut to what there is."""
+        return self._source.read(self._start + max(start, 0), min(self._start + end, self._end))
+
+
+def _pcm(frames: list[AudioFrame]) -> NDArray[np.int16]:
+    if not frames:
+        return np.zeros(0, dtype=np.int16)
+    return np.concatenate([frame.to_ndarray().reshape(-1) for frame in frames]).astype(np.int16, copy=False)
+
+
+def _resampler() -> AudioResampler:
+    return AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+
+
+def decode_file(source: Path, target: Recording, max_seconds: float | None = None) -> Iterator[float]:
+    """Decodes the audio of any common file into `target`; yields the seconds done about once a minute of audio.
+
+    Raises:
+        EmptyAudio: the file has no bytes.
+        UndecodableAudio: no container or codec that can be read, such as text in a file named .wav.
+        NoAudioTrack: a container without audio, such as a silent film.
+        TruncatedAudio: the file ends clearly before the length that its header states, or most of it is damaged.
+        AudioTooLong: there is more than `max_seconds` of audio.
+    """
+    if source.stat().st_size == 0:
+        raise EmptyAudio
+    try:
+        container = av.open(str(source), options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"})
+    except (av.error.FFmpegError, ValueError) as error:
+        raise UndecodableAudio from error
+    with container:
+        if not container.streams.audio:
+            raise NoAudioTrack
+        stream = container.streams.audio[0]
+        declared = _declared_seconds(container, stream)
+        resampler = _resampler()
+        good = damaged = 0
+        reported = 0.0
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None)
+                if packet is None:
+                    break
+                frames = packet.decode()
+            except av.error.EOFError:
+                break
+            except av.error.FFmpegError:
+                damaged += 1
+                if damaged > 100 + good:
+                    raise UndecodableAudio from None
+                continue
+            for frame in frames:
+                good += 1
+                target.append(_pcm(resampler.resample(frame)))
+            if max_seconds is not None and target.duration > max_seconds:
+                raise AudioTooLong(max_seconds)
+            if target.duration - reported >= _STEP_SECONDS:
+                reported = target.duration
+                yield reported
+        if good:
+            target.append(_pcm(resampler.resample(None)))
+    if target.samples == 0:
+        raise UndecodableAudio if damaged or declared is None or declared > 0 else EmptyAudio
+    # A second covers encoder delay and padding; lost audio shows as more than that.
+    if declared is not None and declared - target.duration > max(1.0, 0.02 * declared):
+        raise TruncatedAudio(target.duration, declared)
+    if damaged > good:
+        raise TruncatedAudio(target.duration, declared)
+    yield target.duration
+
+
+def _declared_seconds(container: "av.container.InputContainer", stream: "av.AudioStream") -> float | None:
+    if not _EXACT_LENGTH.intersection(container.format.name.split(",")):
+        return None
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    return None if container.duration is None else container.duration / av.time_base
+
+
+class PcmConverter:
+    """Converts raw interleaved PCM that arrives piece by piece into 16 kHz mono; keeps the resampler's state."""
+
+    def __init__(self, sample_format: str, sample_rate: int, channels: int) -> None:
+        """`sample_format` is FFmpeg's name for packed samples: "s16" or "flt"."""
+        self._dtype = np.dtype("<i2") if sample_format == "s16" else np.dtype("<f4")
+        self._format = sample_format
+        self._rate = sample_rate
+        self._channels = channels
+        self._resampler = _resampler()
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one sample of all channels; every piece must hold whole frames."""
+        return self._dtype.itemsize * self._channels
+
+    def convert(self, data: bytes) -> NDArray[np.int16]:
+        """The 16 kHz samples that are complete so far; UndecodableAudio when `data` does not hold whole frames."""
+        if len(data) % self.frame_bytes:
+            raise UndecodableAudio
+        interleaved = np.frombuffer(data, dtype=self._dtype).reshape(-1, self._channels)
+        if self._format == "flt":
+            interleaved = np.nan_to_num(interleaved, nan=0.0, posinf=1.0, neginf=-1.0)
+        # Mixed here: FFmpeg has no layout for every channel count from 1 to 32.
+        mono = interleaved.mean(axis=1, dtype=np.float32)
+        if self._format == "s16":
+            mono /= 32768.0
+        if self._rate == SAMPLE_RATE:
+            return to_int16(mono)
+        frame = AudioFrame.from_ndarray(mono[None, :], format="flt", layout="mono")
+        frame.sample_rate = self._rate
+        return _pcm(self._resampler.resample(frame))
+
+    def finish(self) -> NDArray[np.int16]:
+        """The last samples, which the resampler held back."""
+        if self._rate == SAMPLE_RATE:
+            return np.zeros(0, dtype=np.int16)
+        return _pcm(self._resampler.resample(None))
+
+
+def to_int16(samples: Samples) -> NDArray[np.int16]:
+    """Float samples from -1 to 1 as int16, clipped."""
+    return np.asarray(np.clip(np.rint(samples * 32768.0), -32768, 32767), dtype=np.int16)

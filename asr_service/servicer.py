@@ -1,0 +1,250 @@
+"""The contract of the speech service, answered by its domain."""
+
+import asyncio
+import contextlib
+import errno
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
+
+import grpc
+from planerka.asr.v1 import asr_pb2, asr_pb2_grpc
+
+from asr_service.audio import PcmConverter, Recording
+from asr_service.engine import Engine
+from asr_service.errors import DiskFull, EmptyAudio, StreamBroken, UndecodableAudio, UnknownLanguage
+from asr_service.inference import InferenceThread
+from asr_service.live import LiveRecognition
+from asr_service.messages import file_progress, file_responses, task_of
+from asr_service.recognizer import StageProgress, Task, Transcript, recognize_file
+from asr_service.settings import AsrSettings
+from asr_service.streams import LiveStream, StreamTable
+from mesh.errors import NotReady, Unimplemented
+from mesh.ids import new_id
+from mesh.times import from_seconds
+
+__all__ = ["AsrServicer", "Rooms"]
+
+_PCM_FORMATS = {
+    asr_pb2.AUDIO_ENCODING_PCM_S16LE: "s16",
+    asr_pb2.AUDIO_ENCODING_PCM_F32LE: "flt",
+}
+_Context = grpc.aio.ServicerContext[Any, Any]
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """What exists once the service is open."""
+
+    engine: Engine
+    inference: InferenceThread
+    streams: StreamTable
+    folder: Path
+    """Takes uploads while they are worked on."""
+
+
+class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
+    """Answers the calls of `planerka.asr.v1.AsrService`; `rooms` is set when the models are loaded."""
+
+    rooms: Rooms | None = None
+
+    def __init__(self, settings: AsrSettings) -> None:
+        self._settings = settings
+
+    @property
+    def _rooms(self) -> Rooms:
+        if self.rooms is None:
+            raise NotReady("The speech models are being loaded.", retry_after=timedelta(seconds=1))
+        return self.rooms
+
+    async def RecognizeFile(  # noqa: N802
+        self, request_iterator: AsyncIterator[asr_pb2.RecognizeFileRequest], context: _Context
+    ) -> AsyncIterator[asr_pb2.RecognizeFileResponse]:
+        """Takes the upload to disk, then recognises it step by step."""
+        del context
+        first = await anext(request_iterator, None)
+        if first is None or first.WhichOneof("request") != "config":
+            raise StreamBroken("The first message of an upload must be its config.")
+        task = self._task(first.config.recognition)
+        upload = self._rooms.folder / f"{new_id('upl')}.bin"
+        try:
+            await self._receive(request_iterator, upload)
+            work = self._file_work(upload, task)
+            async with contextlib.aclosing(self._rooms.inference.steps(work)) as steps:
+                async for step in steps:
+                    if isinstance(step, Transcript):
+                        for response in file_responses(step):
+                            yield response
+                    else:
+                        yield file_progress(step)
+        finally:
+            upload.unlink(missing_ok=True)
+
+    async def StreamingRecognize(  # noqa: N802
+        self, request_iterator: AsyncIterator[asr_pb2.StreamingRecognizeRequest], context: _Context
+    ) -> AsyncIterator[asr_pb2.StreamingRecognizeResponse]:
+        """Connects the client to a new stream, or to the one that it left."""
+        del context
+        first = await anext(request_iterator, None)
+        kind = None if first is None else first.WhichOneof("request")
+        seen = 0
+        if first is not None and kind == "config":
+            stream = self._open(first.config)
+        elif first is not None and kind == "resume":
+            stream = self._rooms.streams.resume(first.resume.resume_token)
+            seen = first.resume.last_event_id
+        else:
+            raise StreamBroken("The first message of a stream must be its config, or a resume token.")
+        connection = stream.attach()
+        reader = asyncio.create_task(_read(stream, connection, request_iterator))
+        try:
+            yield asr_pb2.StreamingRecognizeResponse(
+                opened=asr_pb2.Opened(
+                    stream_id=stream.stream_id, resume_token=stream.token, next_sequence=stream.next_sequence
+                )
+            )
+            async with contextlib.aclosing(_until_failure(stream.deliver(connection, seen), reader)) as responses:
+                async for response in responses:
+                    yield response
+        finally:
+            reader.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.gather(reader, return_exceptions=True)
+            self._rooms.streams.release(stream, connection)
+
+    async def EnrollVoice(  # noqa: N802
+        self, request_iterator: AsyncIterator[asr_pb2.EnrollVoiceRequest], context: _Context
+    ) -> asr_pb2.EnrollVoiceResponse:
+        """Not built yet."""
+        del request_iterator, context
+        _voices_not_built()
+
+    async def ListVoices(  # noqa: N802
+        self, request: asr_pb2.ListVoicesRequest, context: _Context
+    ) -> asr_pb2.ListVoicesResponse:
+        """Not built yet."""
+        del request, context
+        _voices_not_built()
+
+    async def DeleteVoice(  # noqa: N802
+        self, request: asr_pb2.DeleteVoiceRequest, context: _Context
+    ) -> asr_pb2.DeleteVoiceResponse:
+        """Not built yet."""
+        del request, context
+        _voices_not_built()
+
+    async def GetCapabilities(  # noqa: N802
+        self, request: asr_pb2.GetCapabilitiesRequest, context: _Context
+    ) -> asr_pb2.GetCapabilitiesResponse:
+        """Tells models, languages and limits."""
+        del request, context
+        settings = self._settings
+        model = asr_pb2.GetCapabilitiesResponse.Model
+        return asr_pb2.GetCapabilitiesResponse(
+            models=[
+                model(
+                    task="transcription", model_id=settings.transcription_model, device=self._rooms.engine.speech.device
+                ),
+                model(task="voice-activity", model_id=settings.vad_model, device="cpu"),
+                model(task="segmentation", model_id=settings.segmentation_model, device="cpu"),
+                model(task="speaker-embedding", model_id=settings.embedding_model, device="cpu"),
+            ],
+            languages=sorted(self._rooms.engine.speech.languages),
+            encodings=list(_PCM_FORMATS),
+            max_streams=settings.max_streams,
+            open_streams=self._rooms.streams.connected,
+            max_duration=from_seconds(self._rooms.engine.max_seconds),
+            resume_window=from_seconds(settings.resume_minutes * 60),
+            voices=False,
+        )
+
+    def _task(self, config: asr_pb2.RecognitionConfig) -> Task:
+        task = task_of(config)
+        # Told before an upload of gigabytes, not after it.
+        if task.language and task.language not in self._rooms.engine.speech.languages:
+            raise UnknownLanguage(task.language, self._rooms.engine.speech.languages)
+        return task
+
+    def _open(self, config: asr_pb2.StreamConfig) -> LiveStream:
+        task = self._task(config.recognition)
+        sample_format = _PCM_FORMATS.get(config.encoding)
+        if sample_format is None:
+            raise Unimplemented(
+                "Live streams take AUDIO_ENCODING_PCM_S16LE and AUDIO_ENCODING_PCM_F32LE; other encodings are not built yet."
+            )
+        self._rooms.streams.check_room()
+        recording = self._rooms.streams.new_recording()
+        interim = self._settings.interim_seconds if config.interim_results else None
+        recognition = LiveRecognition(self._rooms.engine, recording, task, interim)
+        return self._rooms.streams.open(
+            recognition, recording, PcmConverter(sample_format, config.sample_rate, config.channels)
+        )
+
+    async def _receive(self, requests: AsyncIterator[asr_pb2.RecognizeFileRequest], upload: Path) -> None:
+        size = 0
+        try:
+            file: BinaryIO = await asyncio.to_thread(_open_new, upload)
+            with file:
+                async for request in requests:
+                    if request.WhichOneof("request") != "data":
+                        raise StreamBroken("An upload has one config, in its first message.")
+                    size += await asyncio.to_thread(file.write, request.data)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise DiskFull(self._rooms.folder) from error
+            raise
+        if size == 0:
+            raise EmptyAudio
+
+    def _file_work(self, upload: Path, task: Task) -> Iterator[StageProgress | Transcript]:
+        """All work on a file; owns the decoded audio, so that it goes only when no step reads it any more."""
+        try:
+            with Recording(upload.with_suffix(".pcm")) as recording:
+                yield from recognize_file(self._rooms.engine, upload, recording, task)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise DiskFull(self._rooms.folder) from error
+            raise UndecodableAudio from error
+
+
+def _open_new(path: Path) -> BinaryIO:
+    return path.open("xb")
+
+
+def _voices_not_built() -> NoReturn:
+    raise Unimplemented("Enrolled voices are not built yet; speakers are told apart inside each meeting.")
+
+
+async def _read(
+    stream: LiveStream, connection: int, requests: AsyncIterator[asr_pb2.StreamingRecognizeRequest]
+) -> None:
+    """Takes what the client sends, to the half-close."""
+    async for request in requests:
+        kind = request.WhichOneof("request")
+        if kind == "audio":
+            await stream.take(connection, request.audio)
+        elif kind == "flush":
+            stream.flush(connection)
+        else:
+            raise StreamBroken("Config and resume token belong into the first message only.")
+    stream.end(connection)
+
+
+async def _until_failure(
+    responses: AsyncGenerator[asr_pb2.StreamingRecognizeResponse, None], reader: asyncio.Task[None]
+) -> AsyncGenerator[asr_pb2.StreamingRecognizeResponse, None]:
+    """The responses, until there are no more or the reader fails."""
+    while True:
+        following = asyncio.ensure_future(anext(responses, None))
+        try:
+            await asyncio.wait({following, reader}, return_when=asyncio.FIRST_COMPLETED)
+            if reader.done() and not reader.cancelled() and reader.exception() is not None:
+                await reader
+            response = await following
+        finally:
+            following.cancel()
+        if response is None:
+            return
+        yield response

@@ -1,0 +1,195 @@
+"""Speech to text of stretches up to half a minute: words with times and confidence.
+
+The engine behind it is a `SpeechModel`; this module guards its output and decides about the language.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from asr_service.audio import SAMPLE_RATE, Samples
+from asr_service.errors import UnknownLanguage
+from asr_service.guard import echoes, is_ghost, is_loop, without_loop
+from asr_service.vad import FRAME, Region
+
+__all__ = ["CHUNK_SECONDS", "DecodingTask", "Phrase", "SpeechModel", "Transcriber", "Word", "chunk_regions"]
+
+CHUNK_SECONDS = 28.0
+"""Longest stretch given to the model: Whisper sees 30 s, the rest is room for its timestamps."""
+_LONGEST_GAP = 2.0
+"""Longer silence between two regions starts another chunk; over longer silence Whisper invents or skips."""
+_SURE_LANGUAGE = 0.7
+"""Below this the language of a chunk is taken from the recording so far: short chunks are often misjudged."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """A recognised word with its punctuation; times in seconds from the start of the recording."""
+
+    text: str
+    start: float
+    end: float
+    confidence: float
+    """Probability from 0 to 1."""
+    language: str = ""
+    """ISO 639-1."""
+
+
+@dataclass(frozen=True)
+class DecodingTask:
+    """What a model is asked for a chunk."""
+
+    language: str | None
+    """ISO 639-1, or None to detect."""
+    hot_words: tuple[str, ...] = ()
+    careful: bool = False
+    """Second try after a loop: repetitions are made expensive."""
+    fast: bool = False
+    """Greedy, for provisional text."""
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """A stretch of text as the model cuts it; times of words in seconds from the start of the chunk."""
+
+    words: tuple[Word, ...]
+    language: str
+    language_probability: float
+    no_speech: float
+    """Probability from 0 to 1 that nobody speaks."""
+    log_probability: float
+    """Mean log probability of the tokens."""
+
+    @property
+    def text(self) -> str:
+        """The words, joined by spaces."""
+        return " ".join(word.text for word in self.words)
+
+
+class SpeechModel(Protocol):
+    """An engine of speech to text."""
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """Languages as ISO 639-1 codes."""
+
+    @property
+    def device(self) -> str:
+        """Hardware, such as `cpu`."""
+
+    def decode(self, audio: Samples, task: DecodingTask) -> list[Phrase]:
+        """The phrases of up to 30 seconds of 16 kHz audio; empty where nobody speaks."""
+
+
+class Transcriber:
+    """Transcribes the chunks of one recording in order; remembers the languages heard so far."""
+
+    def __init__(self, model: SpeechModel, language: str, hot_words: Sequence[str] = ()) -> None:
+        """`language` is an ISO 639-1 code or empty to detect it for each chunk; UnknownLanguage for another."""
+        if language and language not in model.languages:
+            raise UnknownLanguage(language, model.languages)
+        self._model = model
+        self._language = language or None
+        self._hot_words = tuple(hot_words)
+        self._heard: Counter[str] = Counter()
+
+    @property
+    def language(self) -> str:
+        """Language of most words so far; empty when nothing was said."""
+        return self._heard.most_common(1)[0][0] if self._heard else ""
+
+    def transcribe(self, audio: Samples, start: float, *, provisional: bool = False) -> list[Word]:
+        """The words of a chunk that starts `start` seconds into the recording."""
+        task = DecodingTask(self._language, self._hot_words, fast=provisional)
+        phrases = self._model.decode(audio, task)
+        if self._language is None and phrases and self._heard:
+            guess = phrases[0]
+            if guess.language_probability < _SURE_LANGUAGE and guess.language != self.language:
+                task = replace(task, language=self.language)
+                phrases = self._model.decode(audio, task)
+        if not provisional:
+            phrases = self._guarded(audio, task, phrases)
+        words = [
+            replace(word, start=start + word.start, end=start + word.end, language=phrase.language)
+            for phrase in phrases
+            for sentence in _sentences(phrase.words)
+            if not is_ghost(" ".join(word.text for word in sentence), phrase.no_speech)
+            for word in sentence
+        ]
+        if not provisional:
+            self._heard.update(word.language for word in words)
+        return _in_order(words, start, start + len(audio) / SAMPLE_RATE)
+
+    def _guarded(self, audio: Samples, task: DecodingTask, phrases: list[Phrase]) -> list[Phrase]:
+        text = " ".join(phrase.text for phrase in phrases)
+        if self._hot_words and echoes(text, self._hot_words):
+            task = replace(task, hot_words=())
+            phrases = self._model.decode(audio, task)
+            text = " ".join(phrase.text for phrase in phrases)
+        if is_loop(text):
+            phrases = self._model.decode(audio, replace(task, careful=True))
+        return [_said_once(phrase) if is_loop(phrase.text) else phrase for phrase in phrases]
+
+
+def _sentences(words: Sequence[Word]) -> list[list[Word]]:
+    sentences: list[list[Word]] = [[]]
+    for word in words:
+        sentences[-1].append(word)
+        if word.text.endswith((".", "?", "!", "…")):
+            sentences.append([])
+    return [sentence for sentence in sentences if sentence]
+
+
+def _said_once(phrase: Phrase) -> Phrase:
+    kept = without_loop([word.text for word in phrase.words])
+    return replace(phrase, words=tuple(phrase.words[index] for index in kept))
+
+
+def _in_order(words: list[Word], start: float, end: float) -> list[Word]:
+    """Times inside the chunk and never running backwards; alignment now and then makes them."""
+    ordered = []
+    reached = start
+    for word in words:
+        first = min(max(word.start, reached), end)
+        last = min(max(word.end, first), end)
+        ordered.append(replace(word, start=first, end=last))
+        reached = first
+    return ordered
+
+
+def chunk_regions(regions: Sequence[Region], probabilities: NDArray[np.float16]) -> list[Region]:
+    """Regions of speech joined and cut into chunks for the model.
+
+    Neighbours are joined while they fit, for the model does better with context. A region that is too long is cut where
+    speech is least probable, in the later part of what fits, so that no word is cut.
+    """
+    longest = int(CHUNK_SECONDS * SAMPLE_RATE)
+    smooth = np.convolve(probabilities.astype(np.float32), np.full(5, 0.2, dtype=np.float32), "same")
+    chunks: list[Region] = []
+    for region in regions:
+        for part in _cut(region, smooth, longest):
+            last = chunks[-1] if chunks else None
+            if last and part.end - last.start <= longest and part.start - last.end <= _LONGEST_GAP * SAMPLE_RATE:
+                chunks[-1] = Region(last.start, part.end)
+            else:
+                chunks.append(part)
+    return chunks
+
+
+def _cut(region: Region, smooth: NDArray[np.float32], longest: int) -> list[Region]:
+    parts = []
+    start = region.start
+    while region.end - start > longest:
+        # With less than two chunks left the cut may also lie earlier, so that the last part is not a scrap.
+        share = 0.5 if region.end - start > 1.5 * longest else 0.25
+        low, high = (start + int(share * longest)) // FRAME, (start + longest) // FRAME
+        high = min(high, (region.end - int(share * longest / 2)) // FRAME)
+        frame = low + int(np.argmin(smooth[low:high])) if high > low and len(smooth) > low else high
+        cut = frame * FRAME + FRAME // 2
+        parts.append(Region(start, cut))
+        start = cut
+    return [*parts, Region(start, region.end)]

@@ -1,0 +1,1 @@
+"""Measures of speech recognition and diarization on data in standard layouts; no service depends on this package."""
