@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -31,15 +32,17 @@ def assemble(model: Model, fetched: Fetched, raw: Path, attempt: Attempt, announ
         ConversionFailed: the converter failed, or its result did not pass its check.
         OSError: the disk is full.
     """
-    final = raw.parent / "final"
-    shutil.rmtree(final, ignore_errors=True)
-    final.mkdir(parents=True)
+    for left in (*raw.parent.glob("final-*"), *raw.parent.glob("scratch-*")):
+        shutil.rmtree(left)
+    # Named after the process, so that a converter whose parent was killed cannot write into the next run's folder.
+    final = raw.parent / f"final-{os.getpid()}"
+    final.mkdir()
     for recipe in fetched.recipe.joins:
         counter = _Counter(partial(_tell_join, announce, recipe))
         join(raw, final / recipe.name, recipe, attempt, counter.add)
     conversion = fetched.recipe.conversion
     if conversion:
-        scratch = raw.parent / "scratch"
+        scratch = raw.parent / f"scratch-{os.getpid()}"
         tick = partial(announce, Phase.CONVERT, 0, 0, conversion.name)
         convert.run(conversion.name, raw, final, scratch, attempt, tick)
         shutil.rmtree(scratch)

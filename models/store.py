@@ -172,6 +172,8 @@ class Store:
         missing = [model for model in wanted if force or self.status(model.id).state is not State.PRESENT]
         self._check_room(missing)
         session = Session(self._source, self.root / _PARTIAL / "wheels")
+        for left in session.wheels.glob("*.part"):
+            shutil.rmtree(left)
         for model in missing:
             for offer in model.sources:
                 if isinstance(offer, WheelsOffer):

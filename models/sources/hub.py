@@ -16,7 +16,9 @@ from models.manifest import HubOffer, Model
 from models.sources.protocol import Fetched, Report, Session
 
 _TICK_SECONDS = 0.25
+_ANSWER_SECONDS = 10.0
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_REFUSALS = (401, 403)
 
 
 class HubSource:
@@ -51,39 +53,47 @@ class HubSource:
             )
             for file in missing:
                 arrived = local / file.source_path
-                if not arrived.is_file():
-                    raise FileNotOffered(self._attempt, file.source_path)
                 check(arrived, file, self._attempt)
                 arrived.replace(raw / file.name)
         return Fetched(tuple(file.name for file in files), self._offer.recipe)
 
     def _download(self, paths: list[str], local: Path) -> None:
         import requests  # noqa: PLC0415  (with the hub library, a second of start-up that other sources need not pay)
-        from huggingface_hub import errors, snapshot_download  # noqa: PLC0415
+        from huggingface_hub import HfApi, errors, hf_hub_download  # noqa: PLC0415
         from huggingface_hub.utils.tqdm import disable_progress_bars  # noqa: PLC0415
 
         disable_progress_bars()
+        path = self._offer.repository
         try:
-            snapshot_download(
-                self._offer.repository, revision=self._offer.revision, allow_patterns=paths, local_dir=local
-            )
-        except (errors.LocalEntryNotFoundError, errors.OfflineModeIsEnabled, requests.ConnectionError) as error:
-            raise self._unreachable(error) from error
+            # Asked first, because a download is tried again for half a minute when nobody answers.
+            HfApi().model_info(self._offer.repository, revision=self._offer.revision, timeout=_ANSWER_SECONDS)
+            for path in paths:
+                hf_hub_download(self._offer.repository, path, revision=self._offer.revision, local_dir=local)
+        except (
+            errors.LocalEntryNotFoundError,
+            errors.OfflineModeIsEnabled,
+            requests.ConnectionError,
+            requests.Timeout,
+        ) as error:
+            raise self._unreachable(error.__cause__ or error) from error
         except errors.GatedRepoError as error:
             raise SourceRefused(self._attempt, _first_line(error)) from error
         except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.EntryNotFoundError) as error:
-            raise FileNotOffered(self._attempt, _first_line(error)) from error
+            raise FileNotOffered(self._attempt, path) from error
+        except errors.HfHubHTTPError as error:
+            if error.response is not None and error.response.status_code in _REFUSALS:
+                raise SourceRefused(self._attempt, _first_line(error)) from error
+            raise self._unreachable(error) from error
+        except (errors.XetError, errors.XetDownloadError) as error:
+            raise self._unreachable(error) from error
         except OSError as error:
             if error.errno in _NO_ROOM:
                 raise
             raise self._unreachable(error) from error
-        if not any(local.rglob("*")):
-            # With an existing local folder the library answers a lost connection by returning the folder as it is.
-            raise self._unreachable(None)
 
-    def _unreachable(self, error: BaseException | None) -> StoreError:
+    def _unreachable(self, error: BaseException) -> StoreError:
         self._session.silent.add("hub")
-        return SourceUnreachable(self._attempt, _first_line(error) if error else "nothing came")
+        return SourceUnreachable(self._attempt, _first_line(error))
 
 
 def _watch(work: Callable[[], None], tick: Callable[[], None]) -> None:
@@ -106,4 +116,7 @@ def _watch(work: Callable[[], None], tick: Callable[[], None]) -> None:
 
 
 def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0][:300] or type(error).__name__
+    """What is worth telling; the HTTP library wraps the cause of a lost connection into the attempt's description."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    said = str(reason or error).strip().partition("\n")[0]
+    return (said.partition("): ")[2] if reason else said)[:300] or type(error).__name__

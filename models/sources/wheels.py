@@ -166,7 +166,8 @@ class WheelsSource:
         return min(wheel.size, size_below(self._partial(wheel)))
 
     def _partial(self, wheel: Wheel) -> Path:
-        return self._session.wheels / f"{wheel.requirement}.part"
+        # Named after the process, so that a pip whose parent was killed cannot write into the next run's folder.
+        return self._session.wheels / f"{wheel.requirement}.{os.getpid()}.part"
 
     def _release(self, wheel: Wheel) -> None:
         """Drop the wheel unless a later model of this pull needs it too."""
