@@ -15,6 +15,7 @@ from rich.text import Text
 
 from cli import show, state
 from cli.config_command import sections
+from cli.errors import LaunchFailed
 from cli.models_command import open_store, size_of
 from cli.output import Output
 from cli.services import ALL, UI
@@ -99,7 +100,7 @@ def _settings() -> Iterator[Finding]:
     file = paths.settings_file()
     try:
         loaded = [one.load() for one in sections()]
-    except SettingsInvalid as error:
+    except (SettingsInvalid, LaunchFailed) as error:
         yield Finding("settings", False, error.message)
         return
     strangers = _differing(loaded)
@@ -153,7 +154,7 @@ def _ports() -> Iterator[Finding]:
     ours = {one.address for one in running.services} if running is not None and running.alive else set()
     try:
         addresses = {kind.name: str(vars(kind.section().load())["listen"]) for kind in (*ALL, UI)}
-    except SettingsInvalid:
+    except (SettingsInvalid, LaunchFailed):
         return
     taken = [f"{name} {address}" for name, address in addresses.items() if address not in ours and _taken(address)]
     if taken:

@@ -19,15 +19,21 @@ class LiveTranscript:
     """Prints what a live meeting sends.
 
     A turn is printed once, when its words are final; until then it is shown below the others where there is a terminal.
+
+    Args:
+        output: Where to print.
+        moving: False where something else moves on the terminal already.
     """
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, *, moving: bool = True) -> None:
         self._output = output
         self._console = output.progress if output.json else output.result
         self._open: dict[str, transcript_pb2.Turn] = {}
         self._printed: dict[str, transcript_pb2.Turn] = {}
         self._live = (
-            Live(console=self._console, transient=True, refresh_per_second=8) if self._console.is_terminal else None
+            Live(console=self._console, transient=True, refresh_per_second=8)
+            if moving and self._console.is_terminal
+            else None
         )
         self.meeting_id = ""
 

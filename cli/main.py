@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -104,7 +105,9 @@ def _advice(error: RemoteError) -> str:
     fields = "; ".join(f"{one.field}: {one.description}" for one in error.violations)
     line = f"{error.message}{f' ({fields})' if fields else ''} [{error.reason}]"
     if error.code.name == "UNAVAILABLE" and error.reason == "UNAVAILABLE":
-        return f"The orchestrator cannot be reached: {line}. Start it with `planerka up`, or look at `planerka status`."
+        found = re.search(r"ipv[46]:(\S+?):? ", error.message)
+        where = f" at {found[1]}" if found is not None else ""
+        return f"No orchestrator answers{where}. Start it with `planerka up`, or look at `planerka status`."
     if error.code.name == "UNAUTHENTICATED":
         return f"{line}. Make a token with `planerka people token`, and set PLANERKA_CLI__TOKEN."
     return line

@@ -266,7 +266,7 @@ def watch(
     async def work() -> None:
         async with session.client() as client:
             output = session.output()
-            with LiveTranscript(output) as transcript, Steps(output) as steps:
+            with LiveTranscript(output, moving=False) as transcript, Steps(output) as steps:
 
                 def take(update: orchestrator_pb2.WatchMeetingResponse) -> None:
                     if update.WhichOneof("update") == "turn":

@@ -36,7 +36,10 @@ class Output:
     @classmethod
     def standard(cls, language: str, *, as_json: bool = False) -> Output:
         """Print on this process's own streams."""
-        return cls(_console(sys.stdout), _console(sys.stderr), Texts(language), as_json)
+        result = _console(sys.stdout)
+        # On one terminal both are one console, so that a moving line and a printed one do not overwrite each other.
+        together = sys.stdout.isatty() and sys.stderr.isatty() and not as_json
+        return cls(result, result if together else _console(sys.stderr), Texts(language), as_json)
 
     def note(self, key: str, **fields: object) -> None:
         """Print one line about progress."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass
 
+from cli.errors import LaunchFailed
 from mesh.settings import Section
 
 __all__ = ["ALL", "BY_NAME", "UI", "ServiceKind"]
@@ -27,10 +28,15 @@ class ServiceKind:
         """Import its settings class.
 
         Raises:
-            ImportError: The package of the service is not installed.
+            LaunchFailed: The package of the service is not installed.
         """
         module, _, name = self.settings.partition(":")
-        found: type[Section] = getattr(importlib.import_module(module), name)
+        try:
+            found: type[Section] = getattr(importlib.import_module(module), name)
+        except ImportError as error:
+            raise LaunchFailed(
+                f"The service {self.name} is not installed: {error}. Run: make setup", reason="SERVICE_MISSING"
+            ) from error
         return found
 
 

@@ -84,14 +84,17 @@ def speaker_style(speaker: str) -> str:
     return _SPEAKER_STYLES[sum(speaker.encode()) % len(_SPEAKER_STYLES)]
 
 
-def turn(one: transcript_pb2.Turn, texts: Texts) -> Text:
-    """Return a turn as one paragraph."""
+def turn(one: transcript_pb2.Turn, texts: Texts) -> Table:
+    """Return a turn as one paragraph beside its time."""
     speaker = speaker_of(one, texts)
-    at = clock(one.start) if one.HasField("start") else "     "
-    line = Text(f"{at}  ", style="dim")
-    line.append(f"{speaker}: ", style=f"bold {speaker_style(speaker)}")
-    line.append(one.text, style="default" if one.state != transcript_pb2.TURN_STATE_PROVISIONAL else "dim")
-    return line
+    line = Text(f"{speaker}: ", style=f"bold {speaker_style(speaker)}")
+    words = "not bold default" if one.state != transcript_pb2.TURN_STATE_PROVISIONAL else "not bold dim"
+    line.append(one.text, style=words)
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="dim", min_width=5, no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row(clock(one.start) if one.HasField("start") else "", line)
+    return grid
 
 
 def meetings(found: Sequence[meeting_pb2.Meeting], texts: Texts) -> Table:

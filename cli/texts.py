@@ -230,10 +230,14 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Заняло {seconds} с на {audio} с разговора; предложений {proposals}, ждут решения {pending}.",
     ),
     "demo.hint": (
-        "Next, with your own meeting:\n  planerka up\n  planerka board create board.json\n"
-        "  planerka meeting import FILE\n  planerka proposals",
-        "Дальше, со своей встречей:\n  planerka up\n  planerka board create board.json\n"
-        "  planerka meeting import ФАЙЛ\n  planerka proposals",
+        (
+            "Next, with your own meeting:\n  planerka up\n  planerka board create board.json\n"
+            "  planerka meeting import FILE\n  planerka proposals"
+        ),
+        (
+            "Дальше, со своей встречей:\n  planerka up\n  planerka board create board.json\n"
+            "  planerka meeting import ФАЙЛ\n  planerka proposals"
+        ),
     ),
     "step.done": ("{stage}: {seconds} s", "{stage}: {seconds} с"),
 }
