@@ -145,11 +145,16 @@ class RequestLog(AroundInterceptor):
         """Bind the id for all logs of the call."""
         structlog.contextvars.bind_contextvars(request_id=call.metadata.get("x-request-id") or secrets.token_hex(8))
         started = time.perf_counter()
+        cancelled = False
         try:
             yield
+        except (asyncio.CancelledError, GeneratorExit):
+            cancelled = True
+            raise
         finally:
             code = call.context.code()
             name = code.name if isinstance(code, grpc.StatusCode) else "OK" if not code else str(code)
+            name = "CANCELLED" if cancelled and name == "OK" else name
             log = self._log.info if name == "OK" else self._log.warning
             log("call", method=call.method, code=name, seconds=round(time.perf_counter() - started, 3))
 
@@ -283,4 +288,9 @@ def is_open_to_all(method: str) -> bool:
 
 
 def _path(violation: Any) -> str:
-    return ".".join(element.field_name for element in violation.field.elements) or "request"
+    return ".".join(map(_step, violation.field.elements)) or "request"
+
+
+def _step(element: Any) -> str:
+    name: str = element.field_name
+    return name if element.subscript is None else f"{name}[{element.subscript.value}]"

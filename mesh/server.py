@@ -229,9 +229,21 @@ def run(
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        async with host(hosted, listen, mesh, interceptors, check_service_token=check_service_token) as running:
+        async with contextlib.AsyncExitStack() as stack:
+            serving = host(hosted, listen, mesh, interceptors, check_service_token=check_service_token)
+            opening = asyncio.create_task(stack.enter_async_context(serving))
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not opening.done():
+                # Loading a model takes long, and nobody waits for it any more.
+                log.info("stopping before ready")
+                opening.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await opening
+                return
+            running = await opening
             log.info("listening", address=listen, port=running.port)
-            await stop.wait()
+            await stopping
             log.info("stopping")
 
     try:

@@ -7,12 +7,17 @@ import asyncio
 import grpc
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from planerka.board.v1 import board_pb2 as pb
 from planerka.common.v1.card_pb2 import Card
 from planerka.common.v1.time_pb2 import CalendarDate
 
 from board_service.fields import UPDATABLE
-from mesh.errors import remote_error
+from board_service.service import BoardHosted
+from board_service.settings import BoardSettings
+from mesh.channel import open_channel
+from mesh.errors import Internal, remote_error
+from mesh.server import host
 
 C = grpc.StatusCode
 
@@ -266,3 +271,25 @@ async def test_bad_input_gets_a_typed_error_and_leaves_no_trace(stub, board):
     assert list((await stub.ListCards(pb.ListCardsRequest(board_id=board.board_id))).cards) == [card]
     assert len((await stub.ListBoards(pb.ListBoardsRequest(workspace_id="w"))).boards) == 1
     assert len((await stub.ListChanges(pb.ListChangesRequest(board_id=board.board_id))).events) == 1
+
+
+async def test_health_follows_the_database(tmp_path, mesh_settings):
+    hosted = BoardHosted(BoardSettings(state=tmp_path))
+    async with (
+        host(hosted, "127.0.0.1:0", mesh_settings) as running,
+        open_channel(f"127.0.0.1:{running.port}", mesh_settings, hosted.names) as channel,
+    ):
+        health = health_pb2_grpc.HealthStub(channel)
+        question = health_pb2.HealthCheckRequest(service=hosted.names[0])
+        assert (await health.Check(question)).status == health_pb2.HealthCheckResponse.SERVING
+        (tmp_path / "board.sqlite3").unlink()
+        async with asyncio.timeout(5):
+            while (await health.Check(question)).status != health_pb2.HealthCheckResponse.NOT_SERVING:
+                await asyncio.sleep(0.02)
+
+
+async def test_state_that_cannot_be_opened_is_named(tmp_path, mesh_settings):
+    (tmp_path / "board.sqlite3").write_bytes(b"this is no database" * 100)
+    with pytest.raises(Internal, match=r"board\.sqlite3"):
+        async with host(BoardHosted(BoardSettings(state=tmp_path)), "127.0.0.1:0", mesh_settings):
+            raise AssertionError("it must not open")
