@@ -1,0 +1,48 @@
+"""How far shown probabilities and people's approvals agree: the reliability diagram and its error."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+BINS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """One bar of the diagram."""
+
+    lower: float
+    """Lower edge of the probability."""
+    upper: float
+    """Upper edge."""
+    count: int
+    """Decisions in it."""
+    mean_probability: float
+    """Mean shown probability; 0 without decisions."""
+    approved_share: float
+    """Share that was approved; 0 without decisions."""
+
+
+def reliability(decisions: Sequence[tuple[float, bool]], bins: int = BINS) -> list[Bin]:
+    """Return the diagram of decisions (probability, approved) in equal bins, the lowest first."""
+    sorted_in: list[list[tuple[float, bool]]] = [[] for _ in range(bins)]
+    for probability, approved in decisions:
+        sorted_in[min(int(probability * bins), bins - 1)].append((probability, approved))
+    return [
+        Bin(
+            lower=number / bins,
+            upper=(number + 1) / bins,
+            count=len(inside),
+            mean_probability=sum(probability for probability, _ in inside) / len(inside) if inside else 0.0,
+            approved_share=sum(approved for _, approved in inside) / len(inside) if inside else 0.0,
+        )
+        for number, inside in enumerate(sorted_in)
+    ]
+
+
+def expected_calibration_error(diagram: Sequence[Bin]) -> float:
+    """Return the mean distance of probability and approval, weighed by decisions; 0 without any."""
+    total = sum(bar.count for bar in diagram)
+    if not total:
+        return 0.0
+    return sum(bar.count * abs(bar.mean_probability - bar.approved_share) for bar in diagram) / total

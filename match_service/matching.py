@@ -1,0 +1,254 @@
+"""Matches: of texts on their own, and of a whole talk with its order.
+
+A turn belongs to the last card that its sentences reach, because talk moves on from there; the other cards of the turn are kept beside it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from match_service import features, sequence
+from match_service.corpus import CardCorpus, PairScores
+from match_service.talk import Said, Sentence
+from match_service.weights import Scale, TalkWeights, Weights
+from textkit.people import Person
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+
+_CANDIDATES: Final = 5
+_GROUP_GAP: Final = 6
+"""Sentences about other things after which a new card's subject is taken as left."""
+
+
+class Decision(StrEnum):
+    """What to do about a text."""
+
+    AUTO = "auto"
+    CONFIRM = "confirm"
+    NEW_CARD = "new_card"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A card for a text."""
+
+    row: int
+    """Row of the card in its corpus."""
+    score: float
+    """Joined score, 0 to 1."""
+    probability: float
+    """Calibrated probability that the text is about the card."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextMatch:
+    """What was found for a text on its own."""
+
+    candidates: tuple[Candidate, ...]
+    """Cards, best first."""
+    decision: Decision
+    """AUTO, CONFIRM or NOTHING."""
+    no_card: float
+    """Calibrated probability that no card fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnResult:
+    """What was found for a turn of a talk."""
+
+    decision: Decision
+    """What to do about it."""
+    row: int | None
+    """Row of its card; None unless the decision is AUTO or CONFIRM."""
+    group: str
+    """Name of the new card that it is about, such as `new1`; empty unless the decision is NEW_CARD."""
+    probability: float
+    """Calibrated probability of the decision."""
+    candidates: tuple[Candidate, ...]
+    """The best cards, best first."""
+    rows: tuple[int, ...]
+    """All cards that sentences of the turn are about, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class TalkMatch:
+    """What was found for a talk."""
+
+    turns: tuple[TurnResult, ...]
+    """One for each turn."""
+    sentences: tuple[Sentence, ...]
+    """The sentences."""
+    states: npt.NDArray[np.intp]
+    """State of every sentence, as in `match_service.sequence`."""
+    probabilities: Doubles
+    """[sentences, states]."""
+
+
+def match_texts(scores: PairScores, weights: Weights, limit: int) -> list[TextMatch]:
+    """Return the matches of texts of which each stands on its own."""
+    count, cards = scores.cosine.shape
+    if not cards:
+        return [TextMatch((), Decision.NOTHING, 1.0)] * count
+    logits = rank_logits(scores, weights)
+    best = logits.argmax(axis=1)
+    fit = features.fit_table(scores, logits, best, cards)
+    right = _logistic(fit @ np.array(weights.right, dtype=np.float32))
+    any_card = np.maximum(_logistic(fit @ np.array(weights.any_card, dtype=np.float32)), right)
+    matches: list[TextMatch] = []
+    for row in range(count):
+        order = _top(logits[row], limit)
+        candidates = tuple(
+            Candidate(
+                int(card),
+                score=float(_logistic(logits[row, card] - logits[row].mean() - 3.0)),
+                probability=float(right[row] * np.exp(logits[row, card] - logits[row, best[row]])),
+            )
+            for card in order
+        )
+        matches.append(TextMatch(candidates, _decide(float(right[row]), weights.auto_text, weights), 1.0 - float(any_card[row])))
+    return matches
+
+
+def rank_logits(scores: PairScores, weights: Weights) -> Floats:
+    """Return the log-scores of every text and card on their own, [texts, cards]."""
+    table = features.rank_table(scores)
+    return sum((weights.rank[name] * table[name] for name in features.RANK), np.zeros_like(scores.cosine))
+
+
+def match_talk(
+    corpus: CardCorpus,
+    turns: Sequence[Said],
+    sentences: Sequence[Sentence],
+    vectors: Floats,
+    turn_vectors: Floats,
+    people: Sequence[Person],
+    weights: Weights,
+) -> TalkMatch:
+    """Return the match of a talk; `vectors` belong to `sentences` and `turn_vectors` to `turns`, as query vectors."""
+    chain = talk_chain(corpus, turns, sentences, vectors, turn_vectors, people, weights.talk)
+    states = sequence.best_path(chain)
+    probabilities = sequence.marginals(chain)
+    groups = _groups(states)
+    by_turn: dict[int, list[int]] = {}
+    for number, sentence in enumerate(sentences):
+        by_turn.setdefault(sentence.turn, []).append(number)
+    results = tuple(
+        _turn_result(by_turn.get(number, []), states, probabilities, groups, weights) for number in range(len(turns))
+    )
+    return TalkMatch(results, tuple(sentences), states, probabilities)
+
+
+def talk_chain(
+    corpus: CardCorpus,
+    turns: Sequence[Said],
+    sentences: Sequence[Sentence],
+    vectors: Floats,
+    turn_vectors: Floats,
+    people: Sequence[Person],
+    weights: TalkWeights,
+) -> sequence.Chain:
+    """Return the log scores of the talk's sentences and steps."""
+    emissions: list[Doubles] = [np.zeros((0, len(corpus) + sequence.FIRST_CARD))]
+    stays: list[Doubles] = [np.zeros(0)]
+    texts = [turn.text for turn in turns]
+    for block in features.talk_features(corpus, sentences, vectors, texts, turn_vectors, people):
+        card = sum((weights.card[name] * block.card[name] for name in features.CARD), np.zeros_like(block.sentences.cosine))
+        nothing = _linear(block.nothing, weights.nothing)
+        new = _linear(block.new, weights.new)
+        emissions.append(np.concatenate([nothing[:, None], new[:, None], card.astype(np.float64)], axis=1))
+        stays.append(_linear(block.step, weights.step))
+    return sequence.Chain(
+        emission=np.concatenate(emissions),
+        stay=np.concatenate(stays),
+        stay_nothing=weights.stay_nothing,
+        leave=weights.leave,
+        enter_new=weights.enter_new,
+    )
+
+
+def turn_log_odds(places: Sequence[int], states: npt.NDArray[np.intp], probabilities: Doubles) -> tuple[int, float]:
+    """Return the state of a turn (that of its last sentence about any card) and the log-odds of it, uncalibrated."""
+    about = [place for place in places if states[place] != sequence.NOTHING]
+    if not about:
+        chance = float(np.mean([probabilities[place, sequence.NOTHING] for place in places])) if places else 1.0
+        return sequence.NOTHING, _log_odds(chance)
+    state = int(states[about[-1]])
+    same = [float(probabilities[place, state]) for place in about if states[place] == state]
+    return state, _log_odds(max(same))
+
+
+def calibrated(log_odds: float, scale: Scale) -> float:
+    """Return the probability that a log-odds of the chain stands for."""
+    return float(_logistic(scale.slope * log_odds + scale.shift))
+
+
+def _turn_result(
+    places: Sequence[int],
+    states: npt.NDArray[np.intp],
+    probabilities: Doubles,
+    groups: dict[int, str],
+    weights: Weights,
+) -> TurnResult:
+    state, log_odds = turn_log_odds(places, states, probabilities)
+    probability = calibrated(log_odds, weights.talk_scale)
+    best = probabilities[list(places), sequence.FIRST_CARD :].max(axis=0) if places else np.zeros(0)
+    candidates = tuple(
+        Candidate(int(row), float(best[row]), calibrated(_log_odds(float(best[row])), weights.talk_scale))
+        for row in _top(best, _CANDIDATES)
+    )
+    rows = tuple(dict.fromkeys(int(states[place]) - sequence.FIRST_CARD for place in places if states[place] >= sequence.FIRST_CARD))
+    if state == sequence.NOTHING:
+        return TurnResult(Decision.NOTHING, None, "", probability, candidates, rows)
+    if state == sequence.NEW:
+        group = next(groups[place] for place in reversed(places) if place in groups)
+        return TurnResult(Decision.NEW_CARD, None, group, probability, candidates, rows)
+    decision = Decision.AUTO if probability >= weights.auto_talk else Decision.CONFIRM
+    return TurnResult(decision, state - sequence.FIRST_CARD, "", probability, candidates, rows)
+
+
+def _groups(states: npt.NDArray[np.intp]) -> dict[int, str]:
+    """Return the new card of every sentence about one: runs of such sentences, joined over short interruptions."""
+    groups: dict[int, str] = {}
+    number, last = 0, -_GROUP_GAP - 1
+    for place, state in enumerate(states):
+        if state != sequence.NEW:
+            continue
+        between = states[last + 1 : place] if last >= 0 else states[:0]
+        if last < 0 or place - last > _GROUP_GAP or any(other >= sequence.FIRST_CARD for other in between):
+            number += 1
+        groups[place] = f"new{number}"
+        last = place
+    return groups
+
+
+def _decide(probability: float, auto: float, weights: Weights) -> Decision:
+    if probability >= auto:
+        return Decision.AUTO
+    return Decision.CONFIRM if probability >= weights.confirm else Decision.NOTHING
+
+
+def _top(values: npt.NDArray[np.floating], limit: int) -> npt.NDArray[np.intp]:
+    if len(values) <= limit:
+        return np.argsort(-values, kind="stable")
+    nearest = np.argpartition(-values, limit)[:limit]
+    return nearest[np.argsort(-values[nearest], kind="stable")]
+
+
+def _linear(table: features.Table, weights: Mapping[str, float]) -> Doubles:
+    total = sum(weights[name] * values.astype(np.float64) for name, values in table.items() if name in weights)
+    return np.asarray(total, dtype=np.float64)
+
+
+def _logistic(value: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(np.asarray(value, dtype=np.float64), -40.0, 40.0))))
+
+
+def _log_odds(chance: float) -> float:
+    bounded = min(max(chance, 1e-6), 1.0 - 1e-6)
+    return float(np.log(bounded / (1.0 - bounded)))

@@ -1,0 +1,166 @@
+"""What the sentences about a card state: who takes work, what is due when, what is to be done, where the card goes."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from planerka.common.v1 import card_pb2
+
+from match_service import grammar
+from match_service.cards import column_kind
+from match_service.talk import Cue, Said, Sentence
+from textkit.dates import DateKind, DateMention, find_dates
+from textkit.lemmas import lemmas
+from textkit.people import Person, find_people
+
+_MOVE: Final = re.compile(
+    r"\b(?:перевод|перевед|перевест|перенос|перенес|передвин|двига|перемещ|перемести|переложи|отправля|ставлю|ставим)[а-я]*\b"
+    r"|\b(?:move|moving|put|putting|push|shift)(?:s|ed)?\b",
+    re.IGNORECASE,
+)
+_CLOSE: Final = re.compile(
+    r"\b(?:закрыва(?:ем|ю|й|йте|ть)|закрой(?:те)?|можно закрыть|вопрос закрыт|задача (?:закрыта|готова|сделана|выполнена)|"
+    r"карточк[ау] (?:закрыта|готова|закрыть))\b"
+    r"|\b(?:(?:we |i )?can close|close (?:the|this) (?:card|ticket|task|one)|closing (?:the|this|it)|(?:card|ticket|task) is (?:done|closed|finished)|this is done|mark (?:it|this) (?:as )?done)\b",
+    re.IGNORECASE,
+)
+_FUTURE_MOVE: Final = re.compile(r"\b(?:перевед[уе]|перенес[уе]|передвину|отдам|отправлю|will move|'ll move|going to move)[а-я]*\b", re.IGNORECASE)
+_BLOCKED: Final = re.compile(
+    r"\b(?:заблокирован|блокирует|застрял|стоим из-за|работа стоит|не можем (?:начать|продолжить)|упёрлись|уперлись)[а-я]*\b"
+    r"|\b(?:blocked (?:by|on|until)|is blocked|are blocked|(?:is|are) stuck|can't (?:start|continue|proceed))\b",
+    re.IGNORECASE,
+)
+_DONE: Final = re.compile(r"\b(?:готов|сделан|закончен|закончил|сделал|написал|заверш|выполн|проверил|исправил)[а-я]*\b|\b(?:done|finished|completed|fixed|ready|written|shipped)\b", re.IGNORECASE)
+_KIND_WORDS: Final = {
+    card_pb2.COLUMN_KIND_REVIEW: re.compile(r"\b(?:ревью|проверк[уи]|на проверку|review)\b", re.IGNORECASE),
+    card_pb2.COLUMN_KIND_DONE: re.compile(r"\b(?:готово|сделано|закрыто|выполнено|done|closed)\b", re.IGNORECASE),
+    card_pb2.COLUMN_KIND_ACTIVE: re.compile(r"\b(?:в работу|in progress|doing)\b", re.IGNORECASE),
+    card_pb2.COLUMN_KIND_BACKLOG: re.compile(r"\b(?:в бэклог|в беклог|backlog)\b", re.IGNORECASE),
+}
+_DUE_WORK: Final = (DateKind.DEADLINE, DateKind.POINT)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One sentence about the card, with what it states."""
+
+    turn: Said
+    """The turn that holds it."""
+    sentence: Sentence
+    """The sentence."""
+    speaker: str
+    """Key of the person who says it; empty when the speaker is not in the roster."""
+    takers: tuple[tuple[str, bool], ...]
+    """People who get the work, each with whether they take it themselves."""
+    due: DateMention | None
+    """When the work is due."""
+    promised: bool
+    """Whether the due date is the team's own, not an event outside."""
+    todo: str
+    """What is to be done, as a phrase; empty for nothing."""
+    column_id: str
+    """Column that the card goes to right now; empty for none."""
+    blocked: bool
+    """Whether the work is said to be stuck."""
+    done: bool
+    """Whether something is said to be done."""
+    informative: bool
+    """Whether it tells something worth keeping."""
+
+
+def read_statements(
+    turns: Sequence[Said],
+    sentences: Iterable[Sentence],
+    people: Sequence[Person],
+    columns: Sequence[card_pb2.Column],
+    reference: date | None,
+) -> list[Statement]:
+    """Return what each of `sentences` states; without a `reference` day nothing is due."""
+    return [_read(turns[sentence.turn], sentence, people, columns, reference) for sentence in sentences]
+
+
+def _read(
+    turn: Said,
+    sentence: Sentence,
+    people: Sequence[Person],
+    columns: Sequence[card_pb2.Column],
+    reference: date | None,
+) -> Statement:
+    text = sentence.text
+    asked = Cue.QUESTION in sentence.cues
+    open_ended = asked or grammar.is_conditional(text)
+    speaker = next((mention.person for mention in find_people(turn.speaker, people)), "") if turn.speaker else ""
+    dates = find_dates(text, reference) if reference else []
+    due = None if open_ended else _due(text, dates)
+    return Statement(
+        turn=turn,
+        sentence=sentence,
+        speaker=speaker,
+        takers=_takers(text, speaker, people, asked=asked),
+        due=due,
+        promised=due is not None and _is_promise(text, due, people),
+        todo="" if open_ended else grammar.todo_phrase(text),
+        column_id="" if open_ended else _column(text, columns, dates),
+        blocked=bool(_BLOCKED.search(text)) and not open_ended,
+        done=bool(_DONE.search(text)) and not open_ended and not grammar.is_negated(text),
+        informative=not asked and Cue.SMALL_TALK not in sentence.cues and _tells(text),
+    )
+
+
+def _takers(text: str, speaker: str, people: Sequence[Person], *, asked: bool) -> tuple[tuple[str, bool], ...]:
+    found: dict[str, bool] = {}
+    for mention in find_people(text, people):
+        if mention.person != speaker and grammar.charged(text, mention.start, mention.end):
+            found.setdefault(mention.person, False)
+    if speaker and not asked and grammar.takes_on(text):
+        found[speaker] = True
+    return tuple(found.items())
+
+
+def _due(text: str, dates: Sequence[DateMention]) -> DateMention | None:
+    """Return the date by which the work of the sentence is due: a deadline first, else a day on which we act."""
+    usable = [mention for mention in dates if mention.kind in _DUE_WORK]
+    deadlines = [mention for mention in usable if mention.kind is DateKind.DEADLINE]
+    if deadlines:
+        return deadlines[-1]
+    return usable[-1] if usable and grammar.is_first_person(text) else None
+
+
+def _is_promise(text: str, due: DateMention, people: Sequence[Person]) -> bool:
+    if grammar.is_first_person(text) or grammar.takes_on(text):
+        return True
+    return due.kind is DateKind.DEADLINE and bool(find_people(text, people) or grammar.todo_phrase(text))
+
+
+def _column(text: str, columns: Sequence[card_pb2.Column], dates: Sequence[DateMention]) -> str:
+    """Return the column that the sentence moves the card to now; a dated or future move is none."""
+    if _FUTURE_MOVE.search(text) or grammar.is_negated(text):
+        return ""
+    if any(mention.kind is not DateKind.PAST for mention in dates):
+        return ""
+    match = _MOVE.search(text)
+    if match:
+        return _named_column(text[match.end() :], columns)
+    if _CLOSE.search(text):
+        return next((c.column_id for c in columns if column_kind(c) == card_pb2.COLUMN_KIND_DONE), "")
+    return ""
+
+
+def _named_column(text: str, columns: Sequence[card_pb2.Column]) -> str:
+    said = set(lemmas(text, keep_stop_words=True))
+    for column in columns:
+        title = set(lemmas(column.title, keep_stop_words=True))
+        if title and title <= said:
+            return column.column_id
+    for kind, pattern in _KIND_WORDS.items():
+        if pattern.search(text):
+            fitting = [c.column_id for c in columns if column_kind(c) == kind]
+            if len(fitting) == 1:
+                return fitting[0]
+    return ""
+
+
+def _tells(text: str) -> bool:
+    return len(set(lemmas(text))) >= 3
