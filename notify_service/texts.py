@@ -33,9 +33,9 @@ class Texts:
 
 TEXTS: Mapping[Language, Texts] = {
     "ru": Texts(
-        message="Сообщение для {address}",
-        question="Вопрос для {address}",
-        changed="Обновлено для {address}",
+        message="Сообщение, кому: {address}",
+        question="Вопрос, кому: {address}",
+        changed="Обновлено, кому: {address}",
         closed="Вопрос закрыт, отвечать не нужно.",
         answers="Варианты: {labels}",
         deadline="Ответить до {moment} UTC",

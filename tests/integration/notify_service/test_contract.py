@@ -158,7 +158,7 @@ async def test_the_console_shows_questions(stub, capfd):
     asked = await stub.AskDecision(ask("1", channel="console", address="all"))
     await delivered(stub, asked.delivery.message_id)
     shown = capfd.readouterr().out
-    assert "Вопрос для all" in shown
+    assert "Вопрос, кому: all" in shown
     assert "Ответить: planerka proposals" in shown
     assert (await stub.SubmitAnswer(answer(asked.question_id, account="all"))).answer.channel == "console"
 

@@ -121,7 +121,7 @@ async def test_what_was_pending_when_the_process_died_is_sent_after_its_start(tm
         assert (await sent(stub, done.delivery.message_id)).attempts == 1
     shown = output.read_text(encoding="utf-8")
     assert shown.count("Вопрос номер 1") == 2
-    assert "Вопрос для anna" in shown
+    assert "Вопрос, кому: anna" in shown
     assert "Question to anna" in shown
 
 

@@ -16,7 +16,7 @@ async def test_a_question_tells_what_to_answer_until_when_and_how(make):
     await ConsoleChannel("ru", output).send(make(deadline=deadline))
     lines = output.getvalue().splitlines()
     assert lines[1:-1] == [
-        "Вопрос для anna",
+        "Вопрос, кому: anna",
         "Срок",
         "Перенести? 1",
         "https://x.test/1",
