@@ -1,0 +1,223 @@
+"""The page: meetings at the left, what they propose in the middle, what was said beside it, the board below."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+from planerka.llm.v1 import llm_pb2
+from planerka.orchestrator.v1 import meeting_pb2, proposal_pb2
+
+from mesh.errors import RemoteError
+from mesh.settings import MeshSettings
+from ui import proposals, sections
+from ui.client import Orchestrator
+from ui.settings import UiSettings
+from ui.texts import Texts
+from ui.wording import clock, moment, safe, speaker_of
+
+__all__ = ["main"]
+
+_BUSY = (meeting_pb2.MEETING_STATE_LIVE, meeting_pb2.MEETING_STATE_PROCESSING)
+_EVENTS = 30
+_STYLE = Path(__file__).with_name("style.css")
+
+
+@st.cache_resource
+def _orchestrator() -> Orchestrator:
+    return Orchestrator(_settings(), MeshSettings.load())
+
+
+@st.cache_resource
+def _settings() -> UiSettings:
+    return UiSettings.load()
+
+
+def main() -> None:
+    """Draw the page once; Streamlit calls this again after every press."""
+    st.set_page_config(page_title="Planerka", page_icon="🗂️", layout="wide", initial_sidebar_state="expanded")
+    st.html(f"<style>{_STYLE.read_text(encoding='utf-8')}</style>")
+    texts = Texts(_language())
+    orchestrator = _orchestrator()
+    try:
+        _page(orchestrator, texts)
+    except RemoteError as error:
+        if error.code.name == "UNAVAILABLE":
+            st.error(texts("unreachable", address=orchestrator.address))
+        else:
+            st.error(f"{error.message} [{error.reason}]")
+
+
+def _language() -> str:
+    if "language" not in st.session_state:
+        locale = st.context.locale or ""
+        st.session_state["language"] = _settings().language or ("ru" if locale.lower().startswith("ru") else "en")
+    return str(st.session_state["language"] or "en")
+
+
+def _page(orchestrator: Orchestrator, texts: Texts) -> None:
+    with st.sidebar:
+        st.html(f'<div class="pk-brand">{safe(texts("name"))}<span>{safe(texts("tagline"))}</span></div>')
+        slot = st.container()
+        st.segmented_control(
+            texts("language"), ["ru", "en"], key="language", format_func={"ru": "Русский", "en": "English"}.__getitem__
+        )
+    found = orchestrator.meetings()
+    with slot:
+        chosen = _choose(found, texts)
+    if chosen is None:
+        st.info(texts("no_meetings"))
+        return
+    notice = st.session_state.pop("notice", None)
+    if notice is not None:
+        (st.success if notice[0] == "success" else st.error)(notice[1])
+    _meeting(chosen, orchestrator, texts)
+
+
+def _choose(found: list[meeting_pb2.Meeting], texts: Texts) -> str | None:
+    sections.section(texts("meetings"))
+    by_id = {one.meeting_id: one for one in found}
+    if not by_id:
+        return None
+
+    def line(meeting_id: str) -> str:
+        one = by_id[meeting_id]
+        pending = f" · **{one.pending}**" if one.pending else ""
+        return f"{_plain(one.title or one.meeting_id)}{pending}"
+
+    def below(meeting_id: str) -> str:
+        one = by_id[meeting_id]
+        when = moment(one.started_at, texts) if one.HasField("started_at") else ""
+        return f"{when} · {texts(meeting_pb2.MeetingState.Name(one.state))}"
+
+    return st.radio(
+        texts("meetings"),
+        list(by_id),
+        format_func=line,
+        captions=[below(one) for one in by_id],
+        key="meeting",
+        label_visibility="collapsed",
+    )
+
+
+def _meeting(meeting_id: str, orchestrator: Orchestrator, texts: Texts) -> None:
+    detail = orchestrator.detail(meeting_id)
+    meeting = detail.meeting
+    found = orchestrator.proposals(meeting_id)
+    board = orchestrator.board(meeting.board_id) if meeting.board_id else None
+    names = {turn.turn_id: speaker_of(turn, texts) for turn in detail.turns}
+    applying = any(one.state == proposal_pb2.PROPOSAL_STATE_APPROVED for one in found)
+    sections.header(meeting, texts)
+    if meeting.state in _BUSY or applying:
+        _follow(meeting_id, meeting.state, meeting.stage, applying, orchestrator)
+    left, right = st.columns([1.3, 1], gap="large")
+    with left:
+        proposals.show(found, names, board, orchestrator, texts)
+    with right:
+        views = ["transcript", "summary", "journal", "ask"]
+        first = "transcript" if meeting.state in _BUSY else "summary"
+        view = st.segmented_control(
+            texts("view"),
+            views,
+            default=first,
+            format_func=texts,
+            key="view",
+            label_visibility="collapsed",
+            required=True,
+        )
+        if view == "summary":
+            sections.summary(detail, names, texts)
+        elif view == "journal":
+            sections.events(orchestrator.events(meeting_id, _EVENTS), texts)
+        elif view == "ask":
+            _ask(orchestrator, texts)
+        else:
+            _transcript(meeting_id, detail, orchestrator, texts)
+    if board is None:
+        sections.section(texts("board"))
+        st.caption(texts("no_board"))
+        return
+    sections.section(texts("board"), board.board.name)
+    sections.board(board, found, texts)
+
+
+def _follow(
+    meeting_id: str,
+    state: meeting_pb2.MeetingState,
+    stage: meeting_pb2.Stage,
+    applying: bool,
+    orchestrator: Orchestrator,
+) -> None:
+    """Draw the whole page again when the meeting has come further."""
+
+    @st.fragment(run_every=_settings().refresh_seconds)
+    def look() -> None:
+        now = orchestrator.detail(meeting_id).meeting
+        still = applying and any(
+            one.state == proposal_pb2.PROPOSAL_STATE_APPROVED for one in orchestrator.proposals(meeting_id)
+        )
+        if (now.state, now.stage, still) != (state, stage, applying):
+            st.rerun()
+
+    look()
+
+
+def _transcript(meeting_id: str, detail: meeting_pb2.MeetingDetail, orchestrator: Orchestrator, texts: Texts) -> None:
+    if detail.meeting.state != meeting_pb2.MEETING_STATE_LIVE:
+        sections.transcript(detail.turns, texts, live=False)
+        return
+
+    @st.fragment(run_every=_settings().refresh_seconds)
+    def live() -> None:
+        sections.transcript(orchestrator.detail(meeting_id).turns, texts, live=True)
+
+    live()
+
+
+def _ask(orchestrator: Orchestrator, texts: Texts) -> None:
+    with st.form("ask", border=False):
+        question = st.text_area(texts("question"), key="question", height=80, max_chars=4000)
+        asked = st.form_submit_button(texts("ask"), type="primary")
+    if not asked or not question.strip():
+        return
+    citations: list[llm_pb2.Citation] = []
+    pieces: list[str] = []
+    finished = llm_pb2.AskFinished(answered=True)
+    place = st.empty()
+    with st.spinner(texts("thinking")):
+        for answer in orchestrator.ask(question.strip()):
+            kind = answer.WhichOneof("response")
+            if kind == "text":
+                pieces.append(answer.text)
+                place.html(f'<p class="pk-text">{safe("".join(pieces))}</p>')
+            elif kind == "citation":
+                citations.append(answer.citation)
+            elif kind == "finished":
+                finished = answer.finished
+    if not finished.answered and not citations:
+        st.caption(texts("unanswered"))
+    if citations:
+        sections.section(texts("sources"))
+        st.html("".join(_source(one, texts) for one in citations))
+
+
+def _source(citation: llm_pb2.Citation, texts: Texts) -> str:
+    chunk = citation.chunk
+    facts = [", ".join(chunk.speakers)]
+    if chunk.HasField("range"):
+        facts.append(f"{clock(chunk.range.start)}-{clock(chunk.range.end)}")
+    if chunk.HasField("happened_at"):
+        facts.append(moment(chunk.happened_at, texts))
+    title = safe(chunk.title or chunk.meeting_id or chunk.card_id)
+    shown = " · ".join(safe(fact) for fact in facts if fact)
+    quote = f'<blockquote class="pk-quote">{safe(chunk.text)}<footer>{shown}</footer></blockquote>'
+    return f'<p class="pk-why">[{citation.number}] <b>{title}</b></p>{quote}'
+
+
+def _plain(text: str) -> str:
+    """Keep a title from being read as Markdown."""
+    return "".join(f"\\{sign}" if sign in r"\`*_{}[]<>()#+-!|:$~" else sign for sign in text)
+
+
+if __name__ == "__main__":
+    main()
