@@ -1,0 +1,1 @@
+"""Migrations of the orchestrator's tables: forward only, run at every start."""

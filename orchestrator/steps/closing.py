@@ -1,0 +1,20 @@
+"""close: nothing is left to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from planerka.orchestrator.v1.meeting_pb2 import MeetingState, Stage
+
+from orchestrator.meetings import read_row, set_state
+from orchestrator.steps.job import Job
+
+__all__ = ["run"]
+
+
+async def run(job: Job) -> dict[str, Any]:
+    """Close the meeting; its watchers are told, and go."""
+    async with job.store.write() as session:
+        row = await read_row(session, job.meeting_id)
+        await set_state(session, row, MeetingState.MEETING_STATE_CLOSED, Stage.STAGE_CLOSE)
+    return {}
