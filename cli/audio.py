@@ -36,11 +36,13 @@ def file_chunks(path: Path) -> Iterator[bytes]:
     source = _open(path)
     resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
     buffer = bytearray()
+    empty = True
     with source.container as container:
         try:
             for frame in container.decode(source.stream):
                 for ready in resampler.resample(frame):
                     buffer += bytes(ready.planes[0])[: ready.samples * 2]
+                empty = empty and not buffer
                 while len(buffer) >= _CHUNK_BYTES:
                     yield bytes(buffer[:_CHUNK_BYTES])
                     del buffer[:_CHUNK_BYTES]
@@ -48,6 +50,8 @@ def file_chunks(path: Path) -> Iterator[bytes]:
             raise UsageWrong(f"{path} cannot be decoded: {error.strerror}. Is it a complete audio file?") from error
         for ready in resampler.resample(None):
             buffer += bytes(ready.planes[0])[: ready.samples * 2]
+    if empty and not buffer:
+        raise UsageWrong(f"{path} has no audio in it.")
     while buffer:
         yield bytes(buffer[:_CHUNK_BYTES])
         del buffer[:_CHUNK_BYTES]

@@ -38,18 +38,24 @@ def up(
     free_ports: Annotated[
         bool, typer.Option("--free-ports", help="Take ports that nobody uses, not those of the settings.")
     ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help=f"Only this service; repeatable: {', '.join(BY_NAME)}.")
+    ] = None,
 ) -> None:
     """Start all services on this machine, and return when they are ready."""
+    strangers = set(only or ()) - set(BY_NAME)
+    if strangers:
+        raise typer.BadParameter(f"there is no service {', '.join(sorted(strangers))}", param_hint="--only")
     home, settings = paths.home(), CliSettings.load()
     output = session_of(context).output()
+    names = only or [kind.name for kind in (*ALL, UI) if page or kind is not UI]
     if foreground:
-        names = [kind.name for kind in (*ALL, UI) if page or kind is not UI]
         mesh = Mesh(home, names, ports="free" if free_ports else "settings", ready_seconds=settings.start_seconds)
         logs.configure(mesh.settings, "launcher")
         Supervisor(mesh).run(lambda: _tell_ready(output))
         return
     output.note("up.starting", logs=home / "logs")
-    arguments = ["--ui" if page else "--no-ui", *(["--free-ports"] if free_ports else [])]
+    arguments = [*(f"--only={name}" for name in names), *(["--free-ports"] if free_ports else [])]
     with output.waiting("starting_mesh"):
         start_detached(home, arguments, settings.start_seconds, lambda name: output.note("up.one", name=name))
     _tell_ready(output)
@@ -131,9 +137,9 @@ def _table(rows: list[tuple[state.ServiceState, bool]], output: Output) -> None:
 
 def _tell_ready(output: Output) -> None:
     home = paths.home()
-    output.result.print(
-        Text(output.texts("up.ready", address=state.running_address(home, "orchestrator")), style="green")
-    )
+    address = state.running_address(home, "orchestrator")
+    ready = output.texts("up.ready", address=address) if address else output.texts("up.some")
+    output.result.print(Text(ready, style="green"))
     page = state.running_address(home, "ui")
     if page:
         output.result.print(output.texts("up.page", address=page))

@@ -51,6 +51,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "up.starting": ("Starting the mesh; logs are in {logs}", "Запускаю сервисы; журналы в {logs}"),
     "up.one": ("{name} is ready", "{name}: готов"),
     "up.ready": ("The mesh is ready: orchestrator at {address}.", "Всё готово: оркестратор на {address}."),
+    "up.some": ("The chosen services are ready: planerka status", "Выбранные сервисы готовы: planerka status"),
     "up.page": ("Web page: http://{address}", "Веб-страница: http://{address}"),
     "up.next": (
         "Next: planerka meeting import FILE, or planerka demo. Stop with: planerka down",
