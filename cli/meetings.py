@@ -16,7 +16,7 @@ from planerka.llm.v1 import llm_pb2
 from planerka.orchestrator.v1 import meeting_pb2, orchestrator_pb2
 
 from cli import show
-from cli.audio import file_chunks, microphone_chunks, paced
+from cli.audio import file_chunks, length_of, microphone_chunks, paced
 from cli.client import Client, fresh_key, typed_errors
 from cli.errors import UsageWrong
 from cli.following import Steps, settle
@@ -144,6 +144,9 @@ def stream(
     if (file is None) is not microphone:
         raise typer.BadParameter("give either a file or --microphone")
     session = session_of(context)
+    if file is not None:
+        # What cannot be decoded must not open a meeting.
+        length_of(file)
 
     async def work() -> None:
         async with session.client() as client:

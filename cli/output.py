@@ -98,7 +98,7 @@ def as_plain(data: Message | Mapping[str, Any] | Sequence[Any]) -> Any:
 
 
 def _deep(value: Any) -> bool:
-    return isinstance(value, Message | Mapping | list | tuple)
+    return isinstance(value, Message | Mapping | Sequence) and not isinstance(value, str | bytes)
 
 
 def _console(stream: Any) -> Console:

@@ -61,10 +61,14 @@ class Double(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         self.proposals = _proposals(self.board, self.cards, self.turns)
         self.meetings = [self._meeting(MEETING, truth["title"])]
         self.people: list[workspace_pb2.WorkspacePerson] = []
-        self.events = [_event(1, proposal_pb2.EVENT_KIND_MEETING_CREATED, "Создана встреча «Планёрка мобильной команды»")]
+        self.events = [
+            _event(1, proposal_pb2.EVENT_KIND_MEETING_CREATED, "Создана встреча «Планёрка мобильной команды»")
+        ]
         for number, one in enumerate(self.proposals, start=2):
             self.events.append(
-                _event(number, proposal_pb2.EVENT_KIND_PROPOSAL_CREATED, f"Предложение {one.proposal_id}", one.proposal_id)
+                _event(
+                    number, proposal_pb2.EVENT_KIND_PROPOSAL_CREATED, f"Предложение {one.proposal_id}", one.proposal_id
+                )
             )
 
     def __enter__(self) -> Self:
@@ -260,7 +264,9 @@ class Double(orchestrator_pb2_grpc.OrchestratorServiceServicer):
             return
         if request.HasField("edited"):
             one.proposed.change.CopyFrom(request.edited)
-        _apply(one.proposed.change, next((c for c in self.cards if c.card_id == one.card.card.card_id), None), self.cards)
+        _apply(
+            one.proposed.change, next((c for c in self.cards if c.card_id == one.card.card.card_id), None), self.cards
+        )
         one.state = proposal_pb2.PROPOSAL_STATE_APPLIED
         self.events.append(_event(number, proposal_pb2.EVENT_KIND_APPLIED, "Изменение на доске", one.proposal_id))
 
@@ -344,7 +350,9 @@ def _summary(turns: list[transcript_pb2.Turn]) -> meeting_pb2.Summary:
             evidence=[_quote(turns, numbers[0], quote)],
         )
 
-    overview = "Команда прошла по задачам: вход через Яндекс готов, база переезжает в ночь на субботу, отчёты переписывают."
+    overview = (
+        "Команда прошла по задачам: вход через Яндекс готов, база переезжает в ночь на субботу, отчёты переписывают."
+    )
     summary = meeting_pb2.Summary(
         overview=overview,
         parts=[
@@ -432,7 +440,10 @@ def _proposals(
     )
     comment = "На старых телефонах уведомления не приходят, нужно обновить библиотеку Firebase."
     promo = change_pb2.CreateCard(
-        title="Промокоды для новых клиентов", column_id="col_0", member_ids=[anna.member_id], due=from_date(date(2026, 11, 25))
+        title="Промокоды для новых клиентов",
+        column_id="col_0",
+        member_ids=[anna.member_id],
+        due=from_date(date(2026, 11, 25)),
     )
     found = [
         one(

@@ -11,7 +11,9 @@ from cli.services import ALL, BY_NAME
 
 def test_only_the_engines_keep_their_settings(tmp_path: Path) -> None:
     file = tmp_path / "planerka.toml"
-    file.write_text('[asr]\nthreads = 1\nlisten = "127.0.0.1:1"\n[board]\nconnector = "trello"\n[llm]\nprovider = "far"\n')
+    file.write_text(
+        '[asr]\nthreads = 1\nlisten = "127.0.0.1:1"\n[board]\nconnector = "trello"\n[llm]\nprovider = "far"\n'
+    )
     given = {
         "PATH": "/bin",
         "PLANERKA_HOME": "/home/me/planerka",

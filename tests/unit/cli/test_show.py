@@ -19,7 +19,9 @@ from cli.texts import Texts
 from mesh.times import from_date, from_seconds
 
 COLUMNS = [card_pb2.Column(column_id="c1", title="В работе"), card_pb2.Column(column_id="c2", title="Ревью")]
-BOARD = card_pb2.Board(board_id="b", name="Доска", columns=COLUMNS, members=[card_pb2.Member(member_id="m", name="Анна")])
+BOARD = card_pb2.Board(
+    board_id="b", name="Доска", columns=COLUMNS, members=[card_pb2.Member(member_id="m", name="Анна")]
+)
 
 
 def plain(shown: RenderableType) -> str:

@@ -55,7 +55,9 @@ def test_another_process_with_the_same_id_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_process_that_does_not_listen_is_killed(tmp_path: Path) -> None:
-    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+    code = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+    )
     process = sleeper(tmp_path, code)
     while "deaf" not in log_tail(process.log):
         time.sleep(0.02)

@@ -36,7 +36,14 @@ def turn(start: float, end: float, label: str | None, name: str = "", text: str 
 
 
 def test_the_label_with_the_longest_overlap_counts() -> None:
-    turns = [turn(0, 6, "A1"), turn(6, 10, "A2"), turn(10, 20, None), turn(20, 30, NEW), turn(30, 34, "A2"), turn(34, 40, None)]
+    turns = [
+        turn(0, 6, "A1"),
+        turn(6, 10, "A2"),
+        turn(10, 20, None),
+        turn(20, 30, NEW),
+        turn(30, 34, "A2"),
+        turn(34, 40, None),
+    ]
     assert link_scores(TRUTH, turns) == LinkScore(hits=2, predicted=2, true=3)
 
 

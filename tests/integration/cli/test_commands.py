@@ -1,0 +1,227 @@
+"""Commands against an orchestrator: what they ask of it, what they print, how they end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from planerka.orchestrator.v1 import proposal_pb2
+
+from tests.browser.double import BOARD, MEETING, Double
+
+Run = Callable[..., Any]
+
+
+def test_lists_meetings(planerka: Run) -> None:
+    done = planerka("meeting", "list")
+    assert done.status == 0
+    assert MEETING in done.out
+    assert "waits for decisions" in done.out
+    assert planerka("meeting", "list", "--json").json["meetings"][0]["meeting_id"] == MEETING
+
+
+def test_shows_transcript_summary_and_matches(planerka: Run, double: Double) -> None:
+    done = planerka("meeting", "show", MEETING)
+    assert done.status == 0
+    flat = " ".join(done.out.split())
+    assert "00:08 Александр: Вход через Яндекс готов" in flat
+    assert "“Осталось написать тесты” — Александр 00:08" in flat
+    assert "[Анна, due 2026-11-25]" in flat
+    assert "A3 Тёмная тема" in flat
+    assert planerka("meeting", "show", MEETING, "--json").json["turns"][0]["text"] == double.turns[0].text
+
+
+def test_lists_what_waits_for_a_decision(planerka: Run, double: Double) -> None:
+    done = planerka("proposals", "--meeting", MEETING)
+    assert "Move: В работе → Ревью" in done.out
+    assert "“в пятницу переводим карточку в ревью” — Ирина 00:19" in " ".join(done.out.split())
+    assert "NEW CARD «Промокоды для новых клиентов»" in done.out
+    double.proposal("prp_move").state = proposal_pb2.PROPOSAL_STATE_APPLIED
+    assert "prp_move" not in planerka("proposals").out
+    assert "prp_move" in planerka("proposals", "--all").out
+
+
+def test_approves_with_a_note(planerka: Run, double: Double) -> None:
+    done = planerka("approve", "prp_move", "--note", "поехали")
+    assert done.status == 0, done.err
+    assert "The change is on the board: Move: В работе → Ревью" in done.out
+    (decision,) = double.decisions
+    assert (decision.verdict, decision.note, decision.channel) == (proposal_pb2.VERDICT_APPROVE, "поехали", "cli")
+    assert decision.idempotency_key
+    assert double.card("A1").column_id == "col_2"
+
+
+def test_a_second_decision_is_told_in_one_line(planerka: Run) -> None:
+    planerka("approve", "prp_move")
+    done = planerka("reject", "prp_move")
+    assert done.status == 1
+    assert done.err.splitlines() == ["planerka: The proposal is decided already. [ALREADY_DECIDED]"]
+    assert done.out == ""
+
+
+def test_rejects(planerka: Run, double: Double) -> None:
+    assert planerka("reject", "prp_due", "--json").json["state"] == "PROPOSAL_STATE_REJECTED"
+    assert not double.card("A1").HasField("due")
+
+
+def test_edits_the_day(planerka: Run, double: Double) -> None:
+    assert planerka("edit", "prp_due", "--due", "2026-12-01").status == 0
+    due = double.card("A1").due
+    assert (due.year, due.month, due.day) == (2026, 12, 1)
+    assert double.decisions[0].verdict == proposal_pb2.VERDICT_EDIT
+
+
+def test_edits_the_card_that_is_meant(planerka: Run, double: Double) -> None:
+    assert planerka("edit", "prp_comment", "--card", "a10").status == 0
+    assert double.decisions[0].card_id == "crd_a10"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("edit", "prp_due"), "say what is different"),
+        (("edit", "prp_due", "--text", "завтра"), "--text does not fit"),
+        (("edit", "prp_due", "--card", "A99"), "no card 'A99'"),
+        (("edit", "prp_none", "--text", "x"), "no proposal prp_none"),
+        (("back", MEETING, "breakfast"), "no step 'breakfast'"),
+        (("people", "add", "Анна", "--role", "king"), "no role 'king'"),
+        (("people", "add", "Анна", "--account", "telegram"), "channel:account"),
+        (("meeting", "stream"), "either a file or --microphone"),
+        (("meeting", "stream", "/no/such.flac"), "/no/such.flac"),
+        (("meeting", "import", "/no/such.flac"), "/no/such.flac"),
+        (("meeting", "import", __file__, "--format", "cassette"), "no format 'cassette'"),
+        (("meeting", "import", __file__, "--strategy", "guess"), "no strategy 'guess'"),
+        (("board", "create", "/no/board.json"), "/no/board.json"),
+        (("--language", "fr", "status"), "choose ru or en"),
+        (("no-such-command",), "no-such-command"),
+        (("config", "show", "garden"), "no section 'garden'"),
+        (("eval", "asr", "/no/such"), "manifest"),
+        (("eval", "match", "/no/such"), "corpus.jsonl"),
+        (("eval", "meeting", "/no/such"), "meeting.flac"),
+        (("eval", "rag", "/tmp"), "not built yet"),
+        (("eval", "summary", "/tmp"), "not built yet"),
+        (("demo", "--samples", "/no/such"), "--samples"),
+    ],
+)
+def test_wrong_use_ends_with_2_and_says_why(planerka: Run, arguments: tuple[str, ...], words: str) -> None:
+    done = planerka(*arguments)
+    assert done.status == 2
+    assert words in " ".join(done.err.replace("│", " ").split())
+    assert "Traceback" not in done.err
+    assert done.out == ""
+
+
+def test_what_is_no_audio_opens_no_meeting(planerka: Run, double: Double) -> None:
+    before = len(double.meetings)
+    assert planerka("meeting", "stream", __file__).status == 2
+    assert len(double.meetings) == before
+
+
+def test_no_orchestrator(planerka: Run) -> None:
+    done = planerka("meeting", "list", address="127.0.0.1:9")
+    assert done.status == 1
+    assert done.err.splitlines() == [
+        "planerka: No orchestrator answers at 127.0.0.1:9. Start it with `planerka up`, or look at `planerka status`."
+    ]
+
+
+def test_a_meeting_that_does_not_exist(planerka: Run) -> None:
+    done = planerka("meeting", "show", "mtg_none")
+    assert done.status == 1
+    assert done.err.splitlines() == ["planerka: There is no meeting mtg_none. [MEETING_NOT_FOUND]"]
+
+
+def test_wrong_settings_name_their_place(planerka: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLANERKA_CLI__WINDOW_CHUNKS", "many")
+    done = planerka("meeting", "list")
+    assert done.status == 2
+    assert "[cli] window_chunks" in done.err
+
+
+def test_imports_a_file_and_waits(planerka: Run, double: Double, tmp_path: Path) -> None:
+    talk = tmp_path / "standup.txt"
+    talk.write_text("Анна: привет\n" * 50_000, encoding="utf-8")
+    done = planerka("meeting", "import", str(talk), "--json")
+    assert done.status == 0, done.err
+    assert done.json["state"] == "MEETING_STATE_WAITING"
+    assert double.imported["standup.txt"] == talk.read_bytes()
+    assert "4 proposals wait for a decision" in done.err
+
+
+def test_shows_the_board(planerka: Run) -> None:
+    done = planerka("board", "show")
+    assert "A1 Вход через" in done.out
+    assert "Ревью · 1" in done.out
+    assert planerka("board", "show", "brd_none").status == 1
+    assert planerka("board", "list", "--json").json["boards"][0]["board_id"] == BOARD
+
+
+def test_a_broken_board_file_is_explained(planerka: Run, tmp_path: Path) -> None:
+    file = tmp_path / "board.json"
+    file.write_text(json.dumps({"name": "Доска", "columns": [], "cards": [{"title": ""}]}))
+    done = planerka("board", "create", str(file))
+    assert done.status == 2
+    assert "columns" in done.err
+    assert "cards.0.title" in done.err
+
+
+def test_answers_with_sources(planerka: Run) -> None:
+    done = planerka("ask", "Когда тесты?")
+    assert "к пятнице [1]" in done.out
+    assert "[1] Планёрка мобильной команды  Александр · 00:08-00:18" in done.out
+    told = planerka("ask", "Когда тесты?", "--json").json
+    assert told["finished"]["answered"] is True
+    assert told["citations"][0]["chunk"]["meeting_id"] == MEETING
+
+
+def test_people_events_and_stale_cards(planerka: Run) -> None:
+    assert "is lead now: ppl_1" in planerka("people", "add", "Анна", "--role", "lead", "--alias", "Аня").out
+    assert planerka("people", "list", "--json").json["people"][0]["aliases"] == ["Аня"]
+    assert "Создана встреча" in planerka("events").out
+    assert len(planerka("events", "--limit", "2", "--json").json["events"]) == 2
+    assert "A9 Карта пунктов выдачи" in planerka("stale").out
+
+
+def test_renames_a_voice_and_deletes_a_meeting(planerka: Run, double: Double) -> None:
+    assert "S2 is now Саша in 5 turns." in planerka("meeting", "rename-speaker", MEETING, "S2", "Саша").out
+    assert planerka("meeting", "delete", MEETING, "--yes").status == 0
+    assert double.meetings == []
+
+
+def test_speaks_russian(planerka: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLANERKA_LANGUAGE", "ru")
+    assert "Перенести: В работе → Ревью" in planerka("proposals").out
+    assert "Move: В работе" in planerka("--language", "en", "proposals").out
+
+
+def test_defaults_are_a_settings_file(planerka: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tomllib
+
+    written = tmp_path / "planerka.toml"
+    written.write_text(planerka("config", "defaults").out, encoding="utf-8")
+    sections = tomllib.loads(written.read_text(encoding="utf-8"))
+    assert {"mesh", "asr", "llm", "match", "board", "notify", "orchestrator", "ui", "cli"} == set(sections)
+    monkeypatch.setenv("PLANERKA_CONFIG", str(written))
+    assert planerka("config", "show", "--json").status == 0
+
+
+def test_secrets_are_never_shown(planerka: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLANERKA_CLI__TOKEN", "s3cret")
+    monkeypatch.setenv("PLANERKA_MESH__TOKEN", "s3cret")
+    for arguments in (("config", "show"), ("config", "show", "--json"), ("doctor",)):
+        done = planerka(*arguments)
+        assert "s3cret" not in done.out + done.err
+
+
+def test_models_are_listed(planerka: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PLANERKA_MODELS", str(tmp_path / "models"))
+    assert {one["state"] for one in planerka("models", "list", "--json").json["models"]} == {"missing"}
+    assert "planerka models pull" in planerka("models", "list").out
+    done = planerka("models", "pull", "no-such-model")
+    assert done.status == 1
+    assert "no-such-model" in done.err
+    assert planerka("models", "verify").status == 1
+    assert planerka("doctor", "--json").json["fine"] is False

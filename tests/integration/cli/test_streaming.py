@@ -1,0 +1,88 @@
+"""A live meeting from the client's side: back-pressure by acknowledgements, and broken connections."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.client import connect
+from cli.errors import UsageWrong
+from cli.meetings import meeting_config
+from cli.streaming import LiveStream
+from tests.browser.double import Double
+
+Run = Callable[..., Any]
+CHUNK = b"\x00" * 3200
+
+
+async def chunks(count: int, asked: list[int] | None = None) -> AsyncIterator[bytes]:
+    for number in range(count):
+        if asked is not None:
+            asked.append(number)
+        yield CHUNK
+
+
+async def stream(double: Double, source: AsyncIterator[bytes], window: int = 100) -> list[str]:
+    kinds = []
+    async with connect(double.address) as client:
+        live = LiveStream(client, meeting_config("", title="x"), source, window)
+        async with aclosing(live.events()) as events:
+            async for event in events:
+                kinds.append(event.WhichOneof("response"))
+    return kinds
+
+
+async def test_all_chunks_arrive_once_and_in_order(double: Double) -> None:
+    kinds = await stream(double, chunks(300))
+    assert double.received == list(range(1, 301))
+    assert kinds[0] == "opened"
+    assert kinds[-1] == "closed"
+    assert kinds.count("turn") == len(double.turns)
+
+
+async def test_no_more_than_the_window_is_unacknowledged(double: Double) -> None:
+    double.ack_every = 10**9
+    asked: list[int] = []
+    async with connect(double.address) as client:
+        live = LiveStream(client, meeting_config("", title="x"), chunks(1000, asked), 20)
+        async with aclosing(live.events()) as events:
+            import asyncio
+
+            assert (await anext(events)).WhichOneof("response") == "opened"
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.5):
+                    await anext(events)
+    assert len(double.received) <= 20
+    assert len(asked) <= 20 + 12
+
+
+async def test_a_broken_connection_loses_and_repeats_nothing(double: Double) -> None:
+    double.drop_after = 120
+    kinds = await stream(double, chunks(300))
+    assert double.received == list(range(1, 301))
+    assert kinds.count("opened") == 2
+    assert kinds[-1] == "closed"
+
+
+async def test_a_damaged_recording_keeps_what_came_before(double: Double) -> None:
+    async def damaged() -> AsyncIterator[bytes]:
+        for _ in range(50):
+            yield CHUNK
+        raise UsageWrong("cut off")
+
+    with pytest.raises(UsageWrong, match="cut off"):
+        await stream(double, damaged())
+    assert double.received == list(range(1, 51))
+
+
+def test_the_command_streams_a_file_and_prints_the_transcript(planerka: Run, double: Double, samples: Path) -> None:
+    done = planerka("meeting", "stream", str(samples / "standup_ru" / "meeting.flac"))
+    assert done.status == 0, done.err
+    assert len(double.received) == 1220
+    spoken = " ".join(done.out.split())
+    for turn in double.turns:
+        assert f"{turn.speaker_name}: {turn.text}" in spoken
