@@ -1,0 +1,213 @@
+"""What kind of statement a sentence makes, by the words and forms of Russian and English: promise, request, decision, question, risk.
+
+A small language model invents tasks and decisions; these rules find only what was said in so many words. The model then phrases them.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Final
+
+from textkit.lemmas import detect_language, morphology, spans
+
+__all__ = ["Kind", "accepts", "find_cues", "is_small_talk"]
+
+
+class Kind(StrEnum):
+    """What a sentence does."""
+
+    PROMISE = "promise"
+    """The speaker will do something: «сделаю», "I'll fix it"."""
+    REQUEST = "request"
+    """Somebody is asked to do something: «предупреди поддержку», "could you send it"."""
+    ASSIGNMENT = "assignment"
+    """A third person will do something: «Анна подготовит описание», "Tom will write it"."""
+    NEED = "need"
+    """Something has to be done: «надо переписать», "we need to order it"."""
+    DECISION = "decision"
+    QUESTION = "question"
+    RISK = "risk"
+
+
+_NOT_A_TASK: Final = frozenset(
+    """
+    думать знать считать мочь хотеть понимать видеть помнить бояться надеяться говорить сказать напомнить быть смочь успеть
+    полагать предлагать спросить слышать узнавать смотреть начать начинать рассказать давать дать подумать понять простить
+    извинить привет ждать подождать представить
+    """.split()  # noqa: SIM905 - a table of words reads best as words
+)
+_SPEAKING: Final = frozenset(
+    """
+    давай давайте смотри смотрите слушай слушайте скажи скажите извини простите подождите стоп начни начните расскажи
+    """.split()  # noqa: SIM905 - as above
+)
+_NEEDS: Final = frozenset({"надо", "нужно", "необходимо", "осталось", "должны", "придется"})
+
+_EN_PROMISE: Final = re.compile(
+    r"\b(?:i'?ll|i will|i am going to|i'?m going to|i'?m gonna|i'?ve got to|i can (?:do|take|check|send|fix|write"
+    r"|handle|look|prepare))\b"
+    r"(?!\s+(?:be (?:happy|glad|back)|see you|say|tell you|just (?:say|skip|show)|show|have to go|go (?:over"
+    r"|through|back)|talk|start|explain|let)\b)",
+    re.IGNORECASE,
+)
+_EN_REQUEST: Final = re.compile(
+    r"\b(?:(?:can|could|would|will) you (?!(?:hear|see|imagine|tell|say|explain|repeat|think|remember|like|mind|be"
+    r"|have|do|just)\b)\w+"
+    r"|please (?!note\b|do\b)\w+|you (?:should|need to|have to|will(?: be)?|are going to|guys (?:should"
+    r"|need to)) (?!be able|see\b|have\b|know\b|be\b)\w+)",
+    re.IGNORECASE,
+)
+_EN_ASSIGNMENT: Final = re.compile(
+    r"(?:^|[,;]\s|\band )(?!(?:Then|This|That|It|There|What|Which|Here|These|Those|They|We|You|One|And|But|So|If"
+    r"|Who|Everyone|Everybody|Nobody)\b)"
+    r"(?:[A-Z][a-z]+|he|she)\s+(?:will(?: be)?|is going to|'s going to|is gonna|has to|needs to)\s+(?!be\s|have\b"
+    r"|need\b|get\b)\w+"
+)
+_EN_NEED: Final = re.compile(
+    r"\b(?:we (?:need to|have to|must|should|gotta)|(?:needs|has) to be (?:done|fixed|\w+ed))\b(?!\s+(?:be|think"
+    r"|know|say)\b)",
+    re.IGNORECASE,
+)
+_EN_DECISION: Final = re.compile(
+    r"\b(?:we(?:'ve| have)? (?:decided|agreed)|let'?s (?:go (?:with|for)|use|do|take|keep|make|stick|drop|skip"
+    r"|postpone|move)"
+    r"|we(?:'ll| will| are going to|'re going to|'re gonna) (?!see\b|have\b|be\b|need\b|talk\b|discuss\b|start\b"
+    r"|meet\b)\w+|decision is|it'?s decided|agreed that)",
+    re.IGNORECASE,
+)
+_EN_OPEN: Final = re.compile(
+    r"\b(?:don'?t know (?:yet|if|whether|how|what|who|when)|not sure (?:yet|if|whether|how|what|who)|still open"
+    r"|open question|to be decided"
+    r"|need to (?:find out|clarify|figure out)|unclear)\b",
+    re.IGNORECASE,
+)
+_EN_RISK: Final = re.compile(
+    r"\b(?:problem|issues?|risk|concern|worried|blocked|blocker|fails?|failing|broken|crash(?:es)?|delay(?:ed)?"
+    r"|too expensive|might not|may not"
+    r"|won'?t (?:be able|make|work)|out of budget|late)\b",
+    re.IGNORECASE,
+)
+_RU_DECISION: Final = re.compile(
+    r"\b(?:решили|решено|договорились (?:что|о|на)|постановили|принято решение|утвердили|согласовали"
+    r"|останавливаемся на|выбираем|откладываем"
+    r"|отменяем|переносим|берем|заводим|заведем|делаем так|в следующ(?:ий|ем) спринт|не будем)\b",
+    re.IGNORECASE,
+)
+_RU_OPEN: Final = re.compile(
+    r"\b(?:(?:пока )?не (?:знаю|знаем|решили|ясно|понятно)|непонятно|неизвестно|вопрос открыт|надо (?:уточнить"
+    r"|выяснить|понять)|нужно (?:уточнить|выяснить|понять)"
+    r"|ждем (?:ответ|решени|согласовани)\w*)",
+    re.IGNORECASE,
+)
+_RU_RISK: Final = re.compile(
+    r"\b(?:проблем\w*|ошибк\w*|риск\w*|боюсь|опаса\w*|сломал\w*|ломает\w*|пада(?:ет|ют)|упал\w*|не приход\w*"
+    r"|не работа\w*|не успе\w*|задерж\w*|блокир\w*|блокер\w*"
+    r"|меша(?:ет|ют)|жалу\w*|жалоб\w*|прост(?:ой|оя) (?:около|в|на|до|\d)\w*|уязвим\w*|горит|срыва\w*|сорв\w*"
+    r"|не хвата\w*)\b",
+    re.IGNORECASE,
+)
+_ACCEPTS: Final = re.compile(
+    r"^(?:да[,. ]+)?(?:хорошо|договорились|ок(?:ей)?|ладно|принято|сделаю|конечно|без проблем|понял[а]?"
+    r"|будет сделано|согласен|согласна|возьму"
+    r"|sure|okay|ok|will do|of course|no problem|deal|agreed|got it|yep|yes)\b",
+    re.IGNORECASE,
+)
+_SMALL_TALK: Final = re.compile(
+    r"\b(?:доброе утро|добрый день|добрый вечер|всем привет|привет|здравствуйте|хорошего дня|до свидания"
+    r"|всем спасибо|на этом вс[её]|спасибо за"
+    r"|давайте (?:быстро )?(?:начн[её]м|пройд[её]м)|good morning|good afternoon|hello|hi everyone|bye|thank you"
+    r"|thanks everyone|have a nice|that'?s (?:it|all) for)",
+    re.IGNORECASE,
+)
+
+
+def find_cues(text: str) -> frozenset[Kind]:
+    """Return what the sentence does; several kinds may be found, or none."""
+    if is_small_talk(text):
+        return frozenset()
+    russian = detect_language(text) in ("ru", "mixed")
+    kinds = _russian(text) if russian else _english(text)
+    if text.rstrip(' "»”').endswith("?"):
+        # "Could you send it?" asks for something to be done; a Russian imperative never stands in a question.
+        kept = {Kind.RISK} if russian else {Kind.REQUEST, Kind.RISK}
+        return frozenset(kinds & kept | {Kind.QUESTION})
+    return frozenset(kinds)
+
+
+def accepts(text: str) -> bool:
+    """Tell whether a sentence agrees to what was asked just before («Договорились», "will do")."""
+    return bool(_ACCEPTS.search(text.strip()))
+
+
+def is_small_talk(text: str) -> bool:
+    """Tell whether a sentence only greets or says good-bye."""
+    return bool(_SMALL_TALK.search(text))
+
+
+def _english(text: str) -> set[Kind]:
+    table = (
+        (Kind.PROMISE, _EN_PROMISE),
+        (Kind.REQUEST, _EN_REQUEST),
+        (Kind.ASSIGNMENT, _EN_ASSIGNMENT),
+        (Kind.NEED, _EN_NEED),
+        (Kind.DECISION, _EN_DECISION),
+        (Kind.QUESTION, _EN_OPEN),
+        (Kind.RISK, _EN_RISK),
+    )
+    return {kind for kind, pattern in table if pattern.search(text)}
+
+
+def _russian(text: str) -> set[Kind]:
+    plain = text.replace("ё", "е").replace("Ё", "Е")
+    table = ((Kind.DECISION, _RU_DECISION), (Kind.QUESTION, _RU_OPEN), (Kind.RISK, _RU_RISK))
+    return {kind for kind, pattern in table if pattern.search(plain)} | _russian_tasks(text)
+
+
+def _russian_tasks(text: str) -> set[Kind]:
+    """Find promises, requests, assignments and needs by the forms of the verbs."""
+    kinds: set[Kind] = set()
+    words = spans(text)
+    said = [token.word for token in words]
+    negated = {place + 1 for place, word in enumerate(said) if word == "не"}
+    for place, word in enumerate(said):
+        if place in negated or word in _SPEAKING:
+            continue
+        parse = morphology().parse(word)[0]
+        tag, verb = parse.tag, parse.normal_form.replace("ё", "е")
+        if word in _NEEDS and any("INFN" in morphology().parse(later)[0].tag for later in said[place + 1 : place + 4]):
+            kinds.add(Kind.NEED)
+        if "VERB" not in tag or verb in _NOT_A_TASK:
+            continue
+        if tag.mood == "impr" and "incl" not in str(tag):
+            kinds.add(Kind.REQUEST)
+        elif tag.tense == "futr" and tag.person == "1per" and tag.number == "sing":
+            kinds.add(Kind.PROMISE)
+        elif tag.tense == "futr" and tag.person == "1per" and tag.number == "plur":
+            kinds.add(Kind.DECISION)
+        elif (
+            tag.tense == "futr"
+            and tag.person == "3per"
+            and _is_person(text, words[place - 1].start if place else 0, said, place)
+        ):
+            kinds.add(Kind.ASSIGNMENT)
+    if (
+        re.search(r"\b(?:я )?(?:могу|готов[а]?) [а-я]+(?:ть|ти|чь)\b", text, re.IGNORECASE)
+        and " не могу" not in text.lower()
+    ):
+        kinds.add(Kind.PROMISE)
+    if re.search(
+        r"\bза (?:мной|тобой|[А-ЯЁ][а-яё]+(?:ой|ом|ей|ем))\b|\bна (?:мне|тебе)\b|\bтебе (?:задача|нужно|надо)\b", text
+    ):
+        kinds.add(Kind.ASSIGNMENT)
+    return kinds
+
+
+def _is_person(text: str, start: int, said: list[str], place: int) -> bool:
+    """Tell whether the word before the verb, or two before it, is written as a name or is a pronoun for a person."""
+    if not place:
+        return False
+    near = said[max(0, place - 2) : place]
+    if any(word in ("он", "она", "ты", "они") for word in near):
+        return True
+    return text[start].isupper() and "Name" in morphology().parse(said[place - 1])[0].tag

@@ -1,0 +1,130 @@
+"""Errors of the understanding service.
+
+PlanerkaError
+├── Internal
+│   ├── ModelOutputInvalid    INTERNAL             the model keeps answering out of shape
+│   └── VectorsUnusable       INTERNAL             Milvus does not open
+├── NotReady
+│   └── ProviderFailed        UNAVAILABLE          the model's endpoint fails or cannot be reached
+├── DeadlineExceeded
+│   └── ProviderTooSlow       DEADLINE_EXCEEDED    one call of the model took too long
+├── FailedPrecondition
+│   ├── ModelNotLoaded        FAILED_PRECONDITION  the model is missing or cannot be loaded
+│   ├── NoLanguageModel       FAILED_PRECONDITION  the settings name no language model
+│   └── TalkTooLong           FAILED_PRECONDITION  the talk does not fit the model's window
+├── InvalidArgument
+│   ├── LanguageUnknown       INVALID_ARGUMENT     a language that is not offered
+│   ├── TimeZoneUnknown       INVALID_ARGUMENT     a time zone that does not exist
+│   └── TextNotUtf8           INVALID_ARGUMENT     an uploaded text that is not UTF-8
+├── NotFound
+│   └── TemplateUnknown       NOT_FOUND            a template that the workspace does not have
+└── Unimplemented
+    ├── StrategyNotBuilt      UNIMPLEMENTED        a strategy that is not built
+    └── FormatNotBuilt        UNIMPLEMENTED        a file format that is not built
+"""
+
+from __future__ import annotations
+
+from mesh.errors import (
+    DeadlineExceeded,
+    FailedPrecondition,
+    Internal,
+    InvalidArgument,
+    NotFound,
+    NotReady,
+    Unimplemented,
+)
+
+__all__ = [
+    "FormatNotBuilt",
+    "LanguageUnknown",
+    "ModelNotLoaded",
+    "ModelOutputInvalid",
+    "NoLanguageModel",
+    "ProviderFailed",
+    "ProviderTooSlow",
+    "StrategyNotBuilt",
+    "TalkTooLong",
+    "TemplateUnknown",
+    "TextNotUtf8",
+    "TimeZoneUnknown",
+    "VectorsUnusable",
+]
+
+
+class ModelOutputInvalid(Internal):
+    """The model answered out of shape, and again after it was told what was wrong."""
+
+    default_reason = "MODEL_OUTPUT_INVALID"
+
+
+class VectorsUnusable(Internal):
+    """Milvus does not open or does not answer; the message says which and why."""
+
+    default_reason = "VECTORS_UNUSABLE"
+
+
+class ProviderFailed(NotReady):
+    """The endpoint of the language model answers with an error, or not at all."""
+
+    default_reason = "PROVIDER_FAILED"
+
+
+class ProviderTooSlow(DeadlineExceeded):
+    """One call of the language model took longer than the settings allow."""
+
+    default_reason = "PROVIDER_TOO_SLOW"
+
+
+class ModelNotLoaded(FailedPrecondition):
+    """A model is missing, or cannot be loaded; the message says how to get it."""
+
+    default_reason = "MODEL_NOT_LOADED"
+
+
+class NoLanguageModel(FailedPrecondition):
+    """The settings name no language model, and the request needs one."""
+
+    default_reason = "NO_LANGUAGE_MODEL"
+
+
+class TalkTooLong(FailedPrecondition):
+    """The whole talk does not fit the model's window."""
+
+    default_reason = "TALK_TOO_LONG"
+
+
+class LanguageUnknown(InvalidArgument):
+    """A language in which the service does not write."""
+
+    default_reason = "LANGUAGE_UNKNOWN"
+
+
+class TimeZoneUnknown(InvalidArgument):
+    """A time zone that is not in the IANA table."""
+
+    default_reason = "TIME_ZONE_UNKNOWN"
+
+
+class TextNotUtf8(InvalidArgument):
+    """An uploaded text whose bytes are not UTF-8."""
+
+    default_reason = "TEXT_NOT_UTF8"
+
+
+class TemplateUnknown(NotFound):
+    """A template that the workspace does not have."""
+
+    default_reason = "TEMPLATE_UNKNOWN"
+
+
+class StrategyNotBuilt(Unimplemented):
+    """A way to sum up that is not built yet."""
+
+    default_reason = "STRATEGY_NOT_BUILT"
+
+
+class FormatNotBuilt(Unimplemented):
+    """A file format whose text cannot be taken out yet."""
+
+    default_reason = "FORMAT_NOT_BUILT"

@@ -1,0 +1,101 @@
+"""The understanding service as the mesh sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import grpc
+from planerka.llm.v1 import llm_pb2, llm_pb2_grpc
+
+from llm_service.adapters import choose
+from llm_service.answers import Answerer
+from llm_service.errors import ModelNotLoaded
+from llm_service.generation import ChatModel
+from llm_service.knowledge import Knowledge
+from llm_service.servicer import LlmServicer
+from llm_service.settings import LlmSettings
+from llm_service.summary import Summarizer
+from mesh.errors import NotReady
+from mesh.logs import get_logger
+from models import Store, StoreError, default_root
+from textkit.embedder import Embedder
+
+__all__ = ["LlmHosted", "load_embedder"]
+
+
+def load_embedder(settings: LlmSettings) -> Embedder:
+    """Return the embedding model of the store, in memory.
+
+    Raises:
+        ModelNotLoaded: It is missing or not whole; the message says how to get it.
+    """
+    model = settings.embedding_model
+    try:
+        embedder = Embedder(Store(default_root()).path(model), threads=settings.threads)
+    except (StoreError, FileNotFoundError) as error:
+        raise ModelNotLoaded(
+            f"The embedding model {model} cannot be used: {error}. Run `planerka models pull {model}`.",
+            resource=("model", model),
+        ) from error
+    # The first question and the digest of the files take seconds; both belong to the start.
+    embedder.embed_queries(["planerka"])
+    _ = embedder.fingerprint
+    return embedder
+
+
+class LlmHosted:
+    """Loads the models, opens the knowledge base, and answers the contract through them."""
+
+    def __init__(self, settings: LlmSettings) -> None:
+        self._settings = settings
+        self._servicer = LlmServicer(settings)
+        self._model: ChatModel | None = None
+        self._knowledge: Knowledge | None = None
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The one service of the contract."""
+        return (llm_pb2.DESCRIPTOR.services_by_name["LlmService"].full_name,)
+
+    def register(self, server: grpc.aio.Server) -> None:
+        """Add the servicer."""
+        llm_pb2_grpc.add_LlmServiceServicer_to_server(self._servicer, server)
+
+    async def open(self) -> None:
+        """Load the models and open the knowledge base."""
+        embedder = await asyncio.to_thread(load_embedder, self._settings)
+        get_logger(__name__).info(
+            "embedding model loaded", model=self._settings.embedding_model, dimension=embedder.dimension
+        )
+        knowledge = Knowledge(self._settings, embedder)
+        self._knowledge = knowledge
+        await knowledge.open()
+        model = choose(self._settings)
+        if model is not None:
+            await model.open()
+        self._model = model
+        self._servicer.open(
+            model,
+            embedder,
+            knowledge,
+            Summarizer(model, embedder, self._settings.topic_tokens),
+            Answerer(model, knowledge, self._settings.answer_tokens),
+        )
+
+    async def check(self) -> None:
+        """Raise while a model, the database or the vectors do not work."""
+        if self._knowledge is None:
+            raise NotReady("The models are still loading.")
+        await self._knowledge.check()
+        if self._model is not None:
+            await self._model.check()
+
+    async def close(self) -> None:
+        """Free the models and close the knowledge base."""
+        if self._model is not None:
+            await self._model.close()
+            self._model = None
+        if self._knowledge is not None:
+            await self._knowledge.close()
+            self._knowledge = None

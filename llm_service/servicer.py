@@ -1,0 +1,191 @@
+"""Between the contract and the domain: what a request means, and how a result is written."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+from typing import Any, Final, TypeAlias
+
+import grpc
+from planerka.llm.v1 import llm_pb2, llm_pb2_grpc
+
+from llm_service import reading, writing
+from llm_service.answers import Answered, Answerer
+from llm_service.errors import StrategyNotBuilt, TemplateUnknown
+from llm_service.generation import ChatModel
+from llm_service.knowledge import Knowledge, Written
+from llm_service.prompts import LANGUAGES
+from llm_service.settings import LlmSettings
+from llm_service.summary import Progress, Strategy, Summarizer
+from mesh.database import once
+from mesh.errors import NotReady
+from textkit.embedder import Embedder
+
+__all__ = ["LlmServicer"]
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+_DEFAULT_TEMPLATE: Final = "default"
+_DEFAULT_LIMIT: Final = 10
+_BUILT: Final = {
+    llm_pb2.SUMMARY_STRATEGY_UNSPECIFIED: Strategy.AUTO,
+    llm_pb2.SUMMARY_STRATEGY_AUTO: Strategy.AUTO,
+    llm_pb2.SUMMARY_STRATEGY_MAP_REDUCE: Strategy.MAP_REDUCE,
+    llm_pb2.SUMMARY_STRATEGY_EXTRACTIVE: Strategy.EXTRACTIVE,
+}
+
+
+class LlmServicer(llm_pb2_grpc.LlmServiceServicer):
+    """Answers `planerka.llm.v1.LlmService`; opened once the models are loaded."""
+
+    def __init__(self, settings: LlmSettings) -> None:
+        self._settings = settings
+        self._model: ChatModel | None = None
+        self._parts: tuple[Embedder, Knowledge, Summarizer, Answerer] | None = None
+
+    def open(
+        self,
+        model: ChatModel | None,
+        embedder: Embedder,
+        knowledge: Knowledge,
+        summarizer: Summarizer,
+        answerer: Answerer,
+    ) -> None:
+        """Take what the answers are made with."""
+        self._model = model
+        self._parts = (embedder, knowledge, summarizer, answerer)
+
+    async def Summarize(  # noqa: N802 - the contract's name
+        self, request: llm_pb2.SummarizeRequest, context: Context
+    ) -> AsyncIterator[llm_pb2.SummarizeResponse]:
+        """Stream progress, then the summary."""
+        del context
+        if request.template not in ("", _DEFAULT_TEMPLATE):
+            raise TemplateUnknown(
+                f"The workspace has no template {request.template!r}; leave it empty for the default one.",
+                resource=("template", request.template),
+            )
+        strategy = _BUILT.get(request.strategy)
+        if strategy is None:
+            name = llm_pb2.SummaryStrategy.Name(request.strategy)
+            raise StrategyNotBuilt(f"{name} is not built yet; use SUMMARY_STRATEGY_AUTO.", metadata={"strategy": name})
+        talk = reading.talk(request)
+        language = reading.language(request.language) or talk.language
+        async for step in self._opened()[2].summarize(talk, language, strategy):
+            if isinstance(step, Progress):
+                yield llm_pb2.SummarizeResponse(progress=writing.progress(step))
+            else:
+                for response in writing.Minutes(request.meeting_id, talk).responses(step, self._model):
+                    yield response
+
+    async def UpsertDocuments(  # noqa: N802
+        self, request: llm_pb2.UpsertDocumentsRequest, context: Context
+    ) -> llm_pb2.UpsertDocumentsResponse:
+        """Write documents; they are found by the next query."""
+        del context
+        knowledge = self._opened()[1]
+        key = f"{request.workspace_id}\x1f{request.idempotency_key}"
+        known = await knowledge.answered("UpsertDocuments", key, request, llm_pb2.UpsertDocumentsResponse)
+        if known is not None:
+            return known
+        documents = [reading.document(document) for document in request.documents]
+        answer = llm_pb2.UpsertDocumentsResponse()
+
+        def remember(connection: sqlite3.Connection, written: Written) -> None:
+            answer.CopyFrom(
+                once(
+                    connection,
+                    "UpsertDocuments",
+                    key,
+                    request,
+                    llm_pb2.UpsertDocumentsResponse,
+                    lambda: llm_pb2.UpsertDocumentsResponse(
+                        written=written.written, unchanged=written.unchanged, chunks=written.chunks
+                    ),
+                )
+            )
+
+        await knowledge.upsert(request.workspace_id, documents, remember)
+        return answer
+
+    async def DeleteDocuments(  # noqa: N802
+        self, request: llm_pb2.DeleteDocumentsRequest, context: Context
+    ) -> llm_pb2.DeleteDocumentsResponse:
+        """Delete one document, or all of a meeting."""
+        del context
+        knowledge = self._opened()[1]
+        key = f"{request.workspace_id}\x1f{request.idempotency_key}"
+        known = await knowledge.answered("DeleteDocuments", key, request, llm_pb2.DeleteDocumentsResponse)
+        if known is not None:
+            return known
+        answer = llm_pb2.DeleteDocumentsResponse()
+
+        def remember(connection: sqlite3.Connection, deleted: int) -> None:
+            answer.CopyFrom(
+                once(
+                    connection,
+                    "DeleteDocuments",
+                    key,
+                    request,
+                    llm_pb2.DeleteDocumentsResponse,
+                    lambda: llm_pb2.DeleteDocumentsResponse(deleted=deleted),
+                )
+            )
+
+        await knowledge.delete(
+            request.workspace_id, document_id=request.document_id, meeting_id=request.meeting_id, remember=remember
+        )
+        return answer
+
+    async def Search(  # noqa: N802
+        self, request: llm_pb2.SearchRequest, context: Context
+    ) -> llm_pb2.SearchResponse:
+        """Find chunks."""
+        del context
+        found = await self._opened()[1].search(
+            request.query,
+            reading.access(request.workspace_id, request.reader, request.HasField("reader")),
+            reading.narrowed(request.filter),
+            request.limit or _DEFAULT_LIMIT,
+        )
+        return llm_pb2.SearchResponse(chunks=[writing.chunk(one) for one in found])
+
+    async def Ask(  # noqa: N802
+        self, request: llm_pb2.AskRequest, context: Context
+    ) -> AsyncIterator[llm_pb2.AskResponse]:
+        """Stream an answer, then its sources."""
+        del context
+        async for step in self._opened()[3].ask(reading.question(request)):
+            if isinstance(step, Answered):
+                for number, source in enumerate(step.citations, start=1):
+                    yield llm_pb2.AskResponse(citation=llm_pb2.Citation(number=number, chunk=writing.chunk(source)))
+                usage = writing.usage(step.usage, self._model)
+                yield llm_pb2.AskResponse(finished=llm_pb2.AskFinished(answered=step.known, usage=usage))
+            else:
+                yield llm_pb2.AskResponse(text=step)
+
+    async def GetCapabilities(  # noqa: N802
+        self, request: llm_pb2.GetCapabilitiesRequest, context: Context
+    ) -> llm_pb2.GetCapabilitiesResponse:
+        """Tell models and strategies."""
+        del request, context
+        embedder = self._opened()[0]
+        model = self._model
+        strategies = [llm_pb2.SUMMARY_STRATEGY_AUTO, llm_pb2.SUMMARY_STRATEGY_EXTRACTIVE]
+        if model is not None:
+            strategies.append(llm_pb2.SUMMARY_STRATEGY_MAP_REDUCE)
+        return llm_pb2.GetCapabilitiesResponse(
+            model=model.name if model else "",
+            provider=model.provider if model else "",
+            context_tokens=model.context_tokens if model else 0,
+            structured_output=model.structured_output if model else False,
+            strategies=sorted(strategies),
+            embedding_model=self._settings.embedding_model,
+            embedding_dimension=embedder.dimension,
+            languages=LANGUAGES,
+        )
+
+    def _opened(self) -> tuple[Embedder, Knowledge, Summarizer, Answerer]:
+        if self._parts is None:
+            raise NotReady("The models are still loading.")
+        return self._parts

@@ -1,0 +1,148 @@
+"""How results are written: objects of the domain as messages of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+from planerka.common.v1 import time_pb2, transcript_pb2
+from planerka.llm.v1 import llm_pb2
+
+from llm_service import reading
+from llm_service.actions import Remark, Task
+from llm_service.evidence import Quote, quote_lines
+from llm_service.generation import ChatModel, Usage
+from llm_service.knowledge import Found
+from llm_service.summary import Part, Progress, Strategy, Summary
+from llm_service.talk import Line, Talk
+from mesh.ids import derived_id
+from mesh.times import from_date, from_seconds
+
+__all__ = ["Minutes", "chunk", "finished", "progress", "usage"]
+
+_STRATEGIES: Final = {
+    Strategy.AUTO: llm_pb2.SUMMARY_STRATEGY_AUTO,
+    Strategy.MAP_REDUCE: llm_pb2.SUMMARY_STRATEGY_MAP_REDUCE,
+    Strategy.EXTRACTIVE: llm_pb2.SUMMARY_STRATEGY_EXTRACTIVE,
+}
+_MOST_QUOTES: Final = 10
+
+
+class Minutes:
+    """Writes the statements of one talk."""
+
+    def __init__(self, meeting_id: str, talk: Talk) -> None:
+        self._meeting_id = meeting_id
+        self._talk = talk
+
+    def responses(self, summary: Summary, model: ChatModel | None) -> list[llm_pb2.SummarizeResponse]:
+        """Return parts, decisions, actions, questions and risks in this order, and the end."""
+        response, parts = llm_pb2.SummarizeResponse, summary.parts
+        return [
+            *(response(part=self._part(number, part)) for number, part in enumerate(parts)),
+            *(response(decision=self._decision(one)) for part in parts for one in part.decisions),
+            *(response(action=self._action(task)) for part in parts for task in part.tasks),
+            *(response(question=self._question(one)) for part in parts for one in part.questions),
+            *(response(risk=self._risk(one)) for part in parts for one in part.risks),
+            response(finished=finished(summary, model)),
+        ]
+
+    def _part(self, number: int, part: Part) -> llm_pb2.SummaryPart:
+        return llm_pb2.SummaryPart(
+            part_id=derived_id("prt", self._meeting_id, str(number), part.title),
+            title=part.title,
+            text=part.text,
+            turn_ids=self._talk.turn_ids(part.lines),
+            evidence=[_evidence(quote) for quote in part.quotes[:_MOST_QUOTES]],
+        )
+
+    def _decision(self, remark: Remark) -> llm_pb2.SummaryDecision:
+        return llm_pb2.SummaryDecision(text=remark.text, evidence=self._quotes(remark.lines))
+
+    def _question(self, remark: Remark) -> llm_pb2.OpenQuestion:
+        return llm_pb2.OpenQuestion(text=remark.text, evidence=self._quotes(remark.lines))
+
+    def _risk(self, remark: Remark) -> llm_pb2.Risk:
+        return llm_pb2.Risk(text=remark.text, evidence=self._quotes(remark.lines))
+
+    def _action(self, task: Task) -> llm_pb2.ActionItem:
+        due: time_pb2.CalendarDate | None = from_date(task.due.day) if task.due else None
+        return llm_pb2.ActionItem(
+            text=task.text,
+            owner_person_id=reading.person_id(task.owner),
+            owner_name=task.owner_name,
+            due=due,
+            due_text=task.due.text if task.due else "",
+            evidence=self._quotes(task.lines),
+        )
+
+    def _quotes(self, lines: Sequence[Line]) -> list[transcript_pb2.Evidence]:
+        return [_evidence(quote) for quote in quote_lines(self._talk, lines)]
+
+
+def progress(step: Progress) -> llm_pb2.SummaryProgress:
+    """Return how far a summary has come."""
+    return llm_pb2.SummaryProgress(
+        done=step.done, total=step.total, strategy=_STRATEGIES[step.strategy], reason=step.reason
+    )
+
+
+def finished(summary: Summary, model: ChatModel | None) -> llm_pb2.SummaryFinished:
+    """Return the end of a summary."""
+    return llm_pb2.SummaryFinished(
+        overview=summary.overview,
+        language=summary.language,
+        strategy=_STRATEGIES[summary.strategy],
+        dropped=summary.dropped,
+        usage=usage(summary.usage, model),
+        fallback_reason=summary.fallback_reason,
+    )
+
+
+def usage(used: Usage, model: ChatModel | None) -> llm_pb2.Usage:
+    """Return what the calls of a model cost."""
+    return llm_pb2.Usage(
+        model=model.name if model and used.calls else "",
+        provider=model.provider if model and used.calls else "",
+        prompt_tokens=used.prompt_tokens,
+        completion_tokens=used.completion_tokens,
+        calls=used.calls,
+        retries=used.retries,
+        elapsed=from_seconds(used.seconds),
+    )
+
+
+def chunk(found: Found) -> llm_pb2.FoundChunk:
+    """Return a chunk that was found."""
+    message = llm_pb2.FoundChunk(
+        chunk_id=found.chunk_id,
+        document_id=found.document_id,
+        kind=found.kind,  # type: ignore[arg-type]  # kept as the number that came in
+        title=found.title,
+        text=found.text,
+        score=found.score,
+        meeting_id=found.meeting_id,
+        card_id=found.card_id,
+        turn_ids=found.turn_ids,
+        speakers=found.speakers,
+    )
+    if found.start_us is not None and found.end_us is not None:
+        start, end = Duration(), Duration()
+        start.FromMicroseconds(found.start_us)
+        end.FromMicroseconds(found.end_us)
+        message.range.CopyFrom(time_pb2.TimeRange(start=start, end=end))
+    if found.happened_ms is not None:
+        happened = Timestamp()
+        happened.FromMilliseconds(found.happened_ms)
+        message.happened_at.CopyFrom(happened)
+    return message
+
+
+def _evidence(quote: Quote) -> transcript_pb2.Evidence:
+    evidence = transcript_pb2.Evidence(turn_id=quote.turn_id, quote=quote.text, speaker=quote.speaker)
+    if quote.start_seconds is not None and quote.end_seconds is not None:
+        evidence.start.CopyFrom(from_seconds(quote.start_seconds))
+        evidence.end.CopyFrom(from_seconds(quote.end_seconds))
+    return evidence
