@@ -1,0 +1,64 @@
+"""A written sentence stands only on what was said."""
+
+from __future__ import annotations
+
+import pytest
+
+from llm_service.evidence import quote_lines
+from llm_service.grounding import Trouble, examine, mend_script
+
+SAID = (
+    ("Ирина", "Что у тебя с базой данных?"),
+    ("Анна", "Перенос на новый постгрес идёт. Рабочую базу переносим в ночь на субботу. Простой около двадцати минут."),
+    ("Александр", "Надо переписать выгрузку на потоковую запись."),
+)
+
+
+@pytest.fixture
+def talk(talk_of):
+    return talk_of(*SAID)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "turns"),
+    [
+        ("Рабочую базу переносят в ночь на субботу.", {1}),
+        ("Простой составит около двадцати минут.", {1}),
+        ("Александр предложил переписать выгрузку на потоковую запись.", {2}),
+    ],
+)
+def test_what_was_said_stands(talk, sentence, turns):
+    support = examine(sentence, talk.lines, talk, "ru")
+    assert support.trouble is None
+    assert {line.turn for line in support.lines} == turns
+
+
+@pytest.mark.parametrize(
+    ("sentence", "trouble"),
+    [
+        ("Команда заказала новые ноутбуки для дизайнеров.", Trouble.WORDS),
+        ("Простой около тридцати минут.", Trouble.NUMBER),
+        ("Рабочую базу переносят в ночь на понедельник.", Trouble.DAY),
+        ("Я переношу рабочую базу.", Trouble.VOICE),
+        ("Ирина, рабочую базу переносим в ночь на субботу.", Trouble.VOICE),
+        ("Что с базой данных?", Trouble.VOICE),
+        ("The database moves to the new server.", Trouble.LANGUAGE),
+        ("Ирина переносит рабочую базу в ночь на субботу.", Trouble.NAME),
+        ("Выгрузку переписали на потоковую запись.", Trouble.DONE),
+    ],
+)
+def test_what_was_not_said_falls(talk, sentence, trouble):
+    support = examine(sentence, talk.lines, talk, "ru")
+    assert support.trouble is trouble
+    assert not support.lines
+
+
+def test_quotes_are_letter_by_letter(talk):
+    quotes = quote_lines(talk, talk.lines[1:3])
+    assert len(quotes) == 1
+    assert quotes[0].text in talk.turns[1].text
+    assert quotes[0].turn_id == "t2"
+
+
+def test_a_name_in_two_scripts_is_mended():
+    assert mend_script("Алексandr обновит Firebase", ["Александр"]) == "Александр обновит Firebase"
