@@ -2,9 +2,9 @@
 
     python bench/fit_matching.py --model MODEL_DIR --beir SET_DIR... --meetings MEETING_DIR... --cache DIR [--write]
 
-The BEIR sets give the weights for single texts (each query also once with its answers taken out of the corpus: a case in which no card fits);
-the meetings give the chain over a talk, twice: as written, and with recogniser-like slips. Held-out figures come from leaving out one fold
-of queries, or one meeting, at a time.
+The BEIR sets give the weights for single texts (each query also once with its answers taken out of the corpus: a case in
+which no card fits); the meetings give the chain over a talk, twice: as written, and with recogniser-like slips. Held-out
+figures come from leaving out one fold of queries, or one meeting, at a time.
 """
 
 import argparse
@@ -33,6 +33,8 @@ from textkit.people import Person
 FOLDS = 5
 WANTED = 0.95
 CONFIDENCE = 0.9
+MASKED = 0.15
+"""Weight of a query whose answers were taken out, beside one as it is."""
 RIDGE = 1e-3
 TALK_RIDGE = 0.003
 
@@ -86,7 +88,9 @@ def fit_rank(sets: Sequence[Texts], keep: Callable[[Texts], np.ndarray]) -> dict
     blocks = []
     for data in sets:
         rows = [r for r in np.flatnonzero(keep(data)) if data.gold[r]]
-        table = np.stack([np.asarray(v)[rows] for v in features.rank_table(data.scores).values()], axis=2).astype(np.float64)
+        table = np.stack([np.asarray(v)[rows] for v in features.rank_table(data.scores).values()], axis=2).astype(
+            np.float64
+        )
         wanted = np.full(table.shape[:2], -np.inf)
         for place, row in enumerate(rows):
             wanted[place, data.gold[row]] = 0.0
@@ -106,8 +110,8 @@ def fit_rank(sets: Sequence[Texts], keep: Callable[[Texts], np.ndarray]) -> dict
     return dict(zip(features.RANK, best.tolist(), strict=True))
 
 
-def fit_rows(data: Texts, weights: Weights) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return features, "best is right", "any fits" and folds of all queries, and of the answered ones without their answers."""
+def fit_rows(data: Texts, weights: Weights) -> tuple[np.ndarray, ...]:
+    """Return features, "best is right", "any fits", folds and weights of all queries, and of the answered ones without their answers."""
     logits = matching.rank_logits(data.scores, weights)
     cards = logits.shape[1]
     best = logits.argmax(axis=1)
@@ -125,6 +129,7 @@ def fit_rows(data: Texts, weights: Weights) -> tuple[np.ndarray, np.ndarray, np.
         np.concatenate([right, zeros]),
         np.concatenate([any_card, zeros]),
         np.concatenate([data.fold, data.fold[any_card]]),
+        np.concatenate([np.ones(len(table)), np.full(len(without), MASKED)]),
     )
 
 
@@ -172,10 +177,17 @@ def slips(text: str, seed: str, rate: float = 0.12) -> str:
     rng = random.Random(seed)
     letters = "аеиоустнрл" if any("а" <= c <= "я" for c in text.lower()) else "aeiostnrl"
     out = []
-    for word in text.split():
+    for said in text.split():
+        word = said
         if rng.random() < rate and len(word) > 3:
             at = rng.randrange(1, len(word) - 1)
-            word = rng.choice([word[:at] + word[at + 1 :], word[:at] + rng.choice(letters) + word[at + 1 :], word[:at] + " " + word[at:]])
+            word = rng.choice(
+                [
+                    word[:at] + word[at + 1 :],
+                    word[:at] + rng.choice(letters) + word[at + 1 :],
+                    word[:at] + " " + word[at:],
+                ]
+            )
         out.append(word)
     return " ".join(out)
 
@@ -191,7 +203,13 @@ def load_meeting(folder: Path, embed: CachedEmbedder, noisy: bool) -> Meeting:
     corpus = corpus_of(cards, embed)
     people = [Person(name, (name,)) for name in board["members"]]
     turns = [
-        Said(str(i), slips(t["text"], f"{folder.name}{i}") if noisy else t["text"], t["speaker"], t.get("start"), t.get("end"))
+        Said(
+            str(i),
+            slips(t["text"], f"{folder.name}{i}") if noisy else t["text"],
+            t["speaker"],
+            t.get("start"),
+            t.get("end"),
+        )
         for i, t in enumerate(truth["turns"])
     ]
     parts = sentences(turns)
@@ -267,7 +285,9 @@ def fit_talk(meetings: Sequence[Meeting]) -> TalkWeights:
         value, slope = TALK_RIDGE * 0.1 * (w @ w), 2 * TALK_RIDGE * 0.1 * w
         for m in meetings:
             t = m.tables
-            emission = np.concatenate([(t["nothing"] @ nothing)[:, None], (t["new"] @ new)[:, None], t["card"] @ card], axis=1)
+            emission = np.concatenate(
+                [(t["nothing"] @ nothing)[:, None], (t["new"] @ new)[:, None], t["card"] @ card], axis=1
+            )
             stay = t["step"] @ step
             free, free_slope = log_sum(emission, stay, moves)
             bound, bound_slope = log_sum(emission + m.allowed, stay, moves)
@@ -298,19 +318,10 @@ def fit_talk(meetings: Sequence[Meeting]) -> TalkWeights:
 
 def answers(meeting: Meeting, weights: TalkWeights) -> tuple[list[str | None], list[float]]:
     """Return the found card of every turn and its uncalibrated log-odds."""
-    emission = np.concatenate(
-        [
-            matching._linear(meeting.block.nothing, weights.nothing)[:, None],
-            matching._linear(meeting.block.new, weights.new)[:, None],
-            sum(weights.card[n] * meeting.block.card[n].astype(np.float64) for n in features.CARD),
-        ],
-        axis=1,
-    )
-    chain = sequence.Chain(
-        emission, matching._linear(meeting.block.step, weights.step), weights.stay_nothing, weights.leave, weights.enter_new
-    )
+    emission, stay = matching.block_scores(meeting.block, weights)
+    chain = sequence.Chain(emission, stay, weights.stay_nothing, weights.leave, weights.enter_new)
     states, chances = sequence.best_path(chain), sequence.marginals(chain)
-    groups = matching._groups(states)
+    groups = matching.new_card_groups(states)
     found: list[str | None] = []
     odds: list[float] = []
     for turn in range(len(meeting.turns)):
@@ -329,7 +340,10 @@ def answers(meeting: Meeting, weights: TalkWeights) -> tuple[list[str | None], l
 def show_meeting(title: str, meeting: Meeting, weights: TalkWeights, *, verbose: bool) -> None:
     found, odds = answers(meeting, weights)
     figures = link_figures(meeting.truth, found)
-    print(f"{title:10s} {meeting.name:14s} {'slips' if meeting.noisy else 'clean':6s}", {k: round(v, 3) for k, v in figures.items()})
+    print(
+        f"{title:10s} {meeting.name:14s} {'slips' if meeting.noisy else 'clean':6s}",
+        {k: round(v, 3) for k, v in figures.items()},
+    )
     if verbose:
         for turn, true, answer, value in zip(meeting.turns, meeting.truth, found, odds, strict=True):
             wrong = answer != true and not (answer and true and answer[:4] == true[:4] == "NEW:")
@@ -342,18 +356,41 @@ def main() -> int:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--beir", type=Path, nargs="*", default=[])
     parser.add_argument("--meetings", type=Path, nargs="+", required=True)
-    parser.add_argument("--held-out", type=Path, nargs="*", default=[], help="meetings that are measured, never fitted on")
+    parser.add_argument(
+        "--held-out", type=Path, nargs="*", default=[], help="meetings that are measured, never fitted on"
+    )
     parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--texts-only", action="store_true", help="keep the fitted talk of weights.json")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
     embed = CachedEmbedder(options.model, options.cache)
 
-    values: dict = {"provenance": {"model": embed.embedder.fingerprint, "beir": [p.name for p in options.beir], "meetings": [p.name for p in options.meetings]}}
+    values: dict = {
+        "provenance": {
+            "model": embed.embedder.fingerprint,
+            "beir": [p.name for p in options.beir],
+            "meetings": [p.name for p in options.meetings],
+        }
+    }
+    path = Path(matching.__file__).with_name("weights.json")
+    if options.texts_only:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    else:
+        measure_talk(values, options, embed)
+    sets = [load_texts(p, embed) for p in options.beir]
+    fit_texts(values, sets)
+    if options.write:
+        path.write_text(json.dumps(rounded(values), indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def measure_talk(values: dict, options: argparse.Namespace, embed: CachedEmbedder) -> None:
+    """Fit the chain with every meeting left out once, then on all, and put it into `values`."""
     meetings = [load_meeting(p, embed, noisy) for p in options.meetings for noisy in (False, True)]
     tests = [load_meeting(p, embed, noisy) for p in options.held_out for noisy in (False, True)]
 
-    log_odds, right, new_right = [], [], []
+    log_odds, right = [], []
     for name in dict.fromkeys(m.name for m in meetings):
         weights = fit_talk([m for m in meetings if m.name != name])
         for meeting in (m for m in meetings if m.name == name):
@@ -378,22 +415,38 @@ def main() -> int:
     values["auto_talk"] = threshold(calibrated, labels, WANTED)
     values["wanted_precision"] = WANTED
     auto = calibrated >= values["auto_talk"]
-    print("talk: links", len(x), "right", labels.mean().round(3), "auto from", round(values["auto_talk"], 3), "coverage", auto.mean().round(3), "precision", labels[auto].mean().round(3) if auto.any() else None)
-
-    sets = [load_texts(p, embed) for p in options.beir]
-    fit_texts(values, sets)
-    if options.write:
-        path = Path(matching.__file__).with_name("weights.json")
-        path.write_text(json.dumps(rounded(values), indent=1) + "\n", encoding="utf-8")
-    return 0
+    print(
+        "talk: links",
+        len(x),
+        "right",
+        labels.mean().round(3),
+        "auto from",
+        round(values["auto_talk"], 3),
+        "coverage",
+        auto.mean().round(3),
+        "precision",
+        labels[auto].mean().round(3) if auto.any() else None,
+    )
 
 
 def fit_texts(values: dict, sets: Sequence[Texts]) -> None:
-    blank = values | {"right": dict.fromkeys(features.FIT, 0.0), "any_card": dict.fromkeys(features.FIT, 0.0), "auto_text": 1, "confirm": 0.5}
+    blank = values | {
+        "right": dict.fromkeys(features.FIT, 0.0),
+        "any_card": dict.fromkeys(features.FIT, 0.0),
+        "auto_text": 1,
+        "confirm": 0.5,
+    }
     held: dict[str, dict[str, np.ndarray]] = {
-        s.name: {"right": np.zeros(len(s.gold)), "any": np.zeros(len(s.gold)), "best": np.zeros(len(s.gold), dtype=int), "rank": np.zeros(len(s.gold), dtype=int)} for s in sets
+        s.name: {
+            "right": np.zeros(len(s.gold)),
+            "any": np.zeros(len(s.gold)),
+            "best": np.zeros(len(s.gold), dtype=int),
+            "rank": np.zeros(len(s.gold), dtype=int),
+        }
+        for s in sets
     }
     for fold in [*range(FOLDS), None]:
+
         def keep(data: Texts, fold: int | None = fold) -> np.ndarray:
             return data.fold != fold if fold is not None else np.ones(len(data.fold), dtype=bool)
 
@@ -402,20 +455,24 @@ def fit_texts(values: dict, sets: Sequence[Texts]) -> None:
         rows = [fit_rows(s, weights) for s in sets]
         inside = [r[3] != fold if fold is not None else np.ones(len(r[3]), dtype=bool) for r in rows]
         x = np.concatenate([r[0][k] for r, k in zip(rows, inside, strict=True)])
-        w = np.concatenate([np.full(k.sum(), 1 / np.sqrt(k.sum())) for k in inside])
+        w = np.concatenate([r[4][k] / np.sqrt(k.sum()) for r, k in zip(rows, inside, strict=True)])
         w /= w.sum()
         right = logistic(x, np.concatenate([r[1][k] for r, k in zip(rows, inside, strict=True)]).astype(float), w)
         any_card = logistic(x, np.concatenate([r[2][k] for r, k in zip(rows, inside, strict=True)]).astype(float), w)
         if fold is None:
-            values |= {"rank": rank, "right": dict(zip(features.FIT, right.tolist(), strict=True)), "any_card": dict(zip(features.FIT, any_card.tolist(), strict=True))}
+            values |= {
+                "rank": rank,
+                "right": dict(zip(features.FIT, right.tolist(), strict=True)),
+                "any_card": dict(zip(features.FIT, any_card.tolist(), strict=True)),
+            }
             break
-        for data, (table, *_rest) in zip(sets, rows, strict=True):
+        for data, (whole, *_rest) in zip(sets, rows, strict=True):
             out = np.flatnonzero(data.fold == fold)
             logits = matching.rank_logits(data.scores, weights)
-            table = table[: len(data.gold)]
+            table = whole[: len(data.gold)]
             h = held[data.name]
-            h["right"][out] = matching._logistic(table @ right)[out]
-            h["any"][out] = matching._logistic(table @ any_card)[out]
+            h["right"][out] = matching.logistic(table @ right)[out]
+            h["any"][out] = matching.logistic(table @ any_card)[out]
             order = np.argsort(-logits, axis=1, kind="stable")[:, :10]
             for r in out:
                 hit = [k + 1 for k, c in enumerate(order[r]) if c in data.gold[r]]
@@ -430,11 +487,17 @@ def fit_texts(values: dict, sets: Sequence[Texts]) -> None:
         ranks = h["rank"][has]
         bins = np.minimum((h["right"] * 10).astype(int), 9)
         hit = h["rank"] == 1
-        ece = sum(abs(h["right"][bins == b].mean() - hit[bins == b].mean()) * (bins == b).mean() for b in range(10) if (bins == b).any())
-        print(
-            f"{data.name:14s} r@1 {(ranks == 1).mean():.3f} r@5 {((ranks > 0) & (ranks <= 5)).mean():.3f} mrr {np.mean([1 / r if r else 0 for r in ranks]):.3f}",
-            f"auroc {auroc(list(1 - h['any'][~has]), list(1 - h['any'][has]))} auto p {hit[auto].mean() if auto.any() else None} c {auto.mean():.3f} ece {ece:.3f}",
+        ece = sum(
+            abs(h["right"][bins == b].mean() - hit[bins == b].mean()) * (bins == b).mean()
+            for b in range(10)
+            if (bins == b).any()
         )
+        mrr = np.mean([1 / r if r else 0 for r in ranks])
+        no_card = auroc(list(1 - h["any"][~has]), list(1 - h["any"][has]))
+        precision = hit[auto].mean() if auto.any() else None
+        near = ((ranks > 0) & (ranks <= 5)).mean()
+        print(f"{data.name:14s} r@1 {(ranks == 1).mean():.3f} r@5 {near:.3f} mrr {mrr:.3f} auroc {no_card}", end=" ")
+        print(f"auto p {precision} c {auto.mean():.3f} ece {ece:.3f}")
 
 
 def rounded(value: object) -> object:

@@ -1,4 +1,4 @@
-"""Measures of matching: BEIR folders of texts and cards, and meetings whose turns are linked to cards.
+"""Measures of matching: BEIR folders of texts and cards, and the links of a meeting that is read as text.
 
 The measures need nothing but lists, so any matcher can be measured; the reading of folders is the BEIR layout (`corpus.jsonl`,
 `queries.jsonl`, `qrels/test.tsv`), in which a query without a row of relevance fits no card.
@@ -15,20 +15,15 @@ from typing import Any, Final
 __all__ = [
     "BeirSet",
     "Document",
-    "Link",
     "Outcome",
     "link_figures",
-    "links_on_truth",
     "match_figures",
-    "new_cards_found",
     "read_beir",
-    "title_likeness",
 ]
 
 NEW_PREFIX: Final = "NEW:"
 _CUTOFF: Final = 10
 _NEAR: Final = 5
-_MIN_OVERLAP: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,32 +130,6 @@ def auroc(positive: Sequence[float], negative: Sequence[float]) -> float | None:
     return wins / (len(positive) * len(negative))
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A stretch of talk with the card it is about."""
-
-    start: float
-    """Seconds from the first sample."""
-    end: float
-    """Seconds from the first sample."""
-    card: str | None
-    """A card's id, `NEW:` and a name of the new card, or None."""
-
-
-def links_on_truth(truth: Sequence[Link], found: Sequence[Link]) -> list[str | None]:
-    """Return what was found for every true turn, by time.
-
-    A found stretch speaks for a true turn when they share at least 0.3 of the shorter one; of several, the last one with a card counts,
-    as a turn is linked to the card that it ends with.
-    """
-    answers: list[str | None] = []
-    for turn in truth:
-        speaking = [link for link in found if _share(turn, link) >= _MIN_OVERLAP]
-        cards = [link.card for link in sorted(speaking, key=lambda link: link.start) if link.card]
-        answers.append(cards[-1] if cards else None)
-    return answers
-
-
 def link_figures(truth: Sequence[str | None], found: Sequence[str | None]) -> dict[str, float]:
     """Return link_precision, link_recall and link_f1 over turns; both lists are in the order of the true turns.
 
@@ -183,35 +152,6 @@ def link_figures(truth: Sequence[str | None], found: Sequence[str | None]) -> di
     return {"link_precision": precision, "link_recall": recall, "link_f1": f1}
 
 
-def title_likeness(wanted: Iterable[str], proposed: Iterable[str]) -> float:
-    """Return the share of the wanted title's words (as lemmas) that the proposed title holds, 0 to 1."""
-    words = set(wanted)
-    return len(words & set(proposed)) / len(words) if words else 0.0
-
-
-def new_cards_found(wanted: Sequence[Iterable[str]], proposed: Sequence[Iterable[str]]) -> float | None:
-    """Return the share of wanted new cards for which a proposed title holds at least half of their words.
-
-    Titles come as lemmas; every proposed title serves one wanted card at most. None when no new card is wanted.
-    """
-    if not wanted:
-        return None
-    free = [set(title) for title in proposed]
-    hits = 0
-    for title in wanted:
-        words = set(title)
-        fitting = next((other for other in free if title_likeness(words, other) >= 0.5), None)
-        if fitting is not None:
-            free.remove(fitting)
-            hits += 1
-    return hits / len(wanted)
-
-
-def _share(one: Link, other: Link) -> float:
-    shorter = min(one.end - one.start, other.end - other.start)
-    return (min(one.end, other.end) - max(one.start, other.start)) / shorter if shorter > 0 else 0.0
-
-
 def _first_rank(outcome: Outcome, relevant: Mapping[str, frozenset[str]], cutoff: int) -> int:
     """Return the rank of the first right document, from 1; 0 when none is among the first `cutoff`."""
     wanted = relevant.get(outcome.query_id, frozenset())
@@ -223,7 +163,9 @@ def _recall(outcome: Outcome, wanted: frozenset[str], cutoff: int) -> float:
 
 
 def _ndcg(outcome: Outcome, wanted: frozenset[str]) -> float:
-    gain = sum(1 / math.log2(rank + 1) for rank, found in enumerate(outcome.ranked[:_CUTOFF], start=1) if found in wanted)
+    gain = sum(
+        1 / math.log2(rank + 1) for rank, found in enumerate(outcome.ranked[:_CUTOFF], start=1) if found in wanted
+    )
     ideal = sum(1 / math.log2(rank + 1) for rank in range(1, min(len(wanted), _CUTOFF) + 1))
     return gain / ideal
 

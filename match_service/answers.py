@@ -45,7 +45,9 @@ def card_ranking(
                 text_id=texts[ranked.number].text_id,
                 score=ranked.score,
                 probability=ranked.probability,
-                signals=signals(texts[ranked.number].text, texts[ranked.number].speaker, ranked.number, row, scores, corpus),
+                signals=signals(
+                    texts[ranked.number].text, texts[ranked.number].speaker, ranked.number, row, scores, corpus
+                ),
             )
             for ranked in found
         ],
@@ -97,7 +99,9 @@ def part_matches(
             own = [result for _, result in said if result.row == row]
             probability = max((result.probability for result in own), default=_chance([r for _, r in said], row))
             decision = Decision.AUTO if any(result.decision is Decision.AUTO for result in own) else Decision.CONFIRM
-            found.append(_pair(part, number, row, decision, probability, [turn for turn, _ in said], scores, corpus, shares))
+            found.append(
+                _pair(part, number, row, decision, probability, [turn for turn, _ in said], scores, corpus, shares)
+            )
         for group in dict.fromkeys(result.group for _, result in about if result.group):
             said = [(turn_id, result) for turn_id, result in about if result.group == group]
             found.append(
@@ -111,7 +115,9 @@ def part_matches(
             )
         if not part.turn_ids and alone[number].decision in {Decision.AUTO, Decision.CONFIRM}:
             best = alone[number].candidates[0]
-            found.append(_pair(part, number, best.row, alone[number].decision, best.probability, [], scores, corpus, shares))
+            found.append(
+                _pair(part, number, best.row, alone[number].decision, best.probability, [], scores, corpus, shares)
+            )
     return sorted(found, key=lambda match: (-match.probability, -match.mutual_score))
 
 

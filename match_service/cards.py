@@ -11,7 +11,9 @@ from planerka.common.v1 import card_pb2
 
 _PASSAGE_CHARS: Final = 2400
 _COMMENTS: Final = 5
-_DONE: Final = re.compile(r"готов|сделан|закрыт|заверш|выполн|архив|\bdone\b|closed|complete|finished|released", re.IGNORECASE)
+_DONE: Final = re.compile(
+    r"готов|сделан|закрыт|заверш|выполн|архив|\bdone\b|closed|complete|finished|released", re.IGNORECASE
+)
 _REVIEW: Final = re.compile(r"ревью|провер|тестир|review|\bqa\b|testing|verif|check", re.IGNORECASE)
 _ACTIVE: Final = re.compile(r"в работе|делаем|в процессе|выполняется|doing|in progress|active|ongoing", re.IGNORECASE)
 

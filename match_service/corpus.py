@@ -40,7 +40,7 @@ class PairScores:
     title_word: Floats
     """1 where the text says a title word of no other card, 1/2 where two titles share it, and so on down to 0."""
     overlap: Floats
-    """Weight of the card's words that the text says, in units of the rarest word, at most 3: evidence that a long text does not thin out."""
+    """Weight of the card's words that the text says, in units of the rarest word, at most 3; long texts do not thin it out."""
     named: Floats
     """1 where the text says the card's key or its whole title."""
     cosine: Floats

@@ -19,7 +19,18 @@ from match_service.wording import Wording
 from mesh.times import from_date, from_seconds, to_date
 from textkit.lemmas import lemmas
 
-_PRIORS: Final = {"due": 0.75, "due_loose": 0.5, "takes": 0.8, "charged": 0.6, "move": 0.8, "todo": 0.6, "item": 0.7, "blocked": 0.6, "comment": 0.7, "create": 0.7}
+_PRIORS: Final = {
+    "due": 0.75,
+    "due_loose": 0.5,
+    "takes": 0.8,
+    "charged": 0.6,
+    "move": 0.8,
+    "todo": 0.6,
+    "item": 0.7,
+    "blocked": 0.6,
+    "comment": 0.7,
+    "create": 0.7,
+}
 """How often people approve each kind, until decisions of a workspace tell better."""
 _COMMENT_LINES: Final = 8
 _COMMENT_CHARS: Final = 1500
@@ -59,8 +70,7 @@ def find_changes(statements: Sequence[Statement], ground: Ground) -> list[change
         *_finished_items(statements, ground, ground.card),
         *_blocked(statements, ground),
     ]
-    todo = _todo(statements, ground, ground.card)
-    return [*changes, *todo, *_comment(statements, [*changes, *todo], ground, ground.card)]
+    return [*changes, *_todo(statements, ground, ground.card), *_comment(statements, ground, ground.card)]
 
 
 def _moves(statements: Sequence[Statement], ground: Ground, card: card_pb2.Card) -> list[change_pb2.ProposedChange]:
@@ -69,7 +79,10 @@ def _moves(statements: Sequence[Statement], ground: Ground, card: card_pb2.Card)
         return []
     target = column_of(said[-1].column_id, ground.board.columns)
     before = column_of(card.column_id, ground.board.columns)
-    if any(change.WhichOneof("change") == "move_card" and change.move_card.column_id == target.column_id for change in ground.known):
+    if any(
+        change.WhichOneof("change") == "move_card" and change.move_card.column_id == target.column_id
+        for change in ground.known
+    ):
         return []
     change = change_pb2.CardChange(
         move_card=change_pb2.MoveCard(
@@ -94,9 +107,16 @@ def _due(statements: Sequence[Statement], ground: Ground, card: card_pb2.Card) -
     known = [to_date(c.set_due_date.due) for c in ground.known if c.WhichOneof("change") == "set_due_date"]
     if day == before or day in known:
         return []
-    change = change_pb2.CardChange(set_due_date=change_pb2.SetDueDate(due=from_date(day), previous=from_date(before) if before else None))
+    change = change_pb2.CardChange(
+        set_due_date=change_pb2.SetDueDate(due=from_date(day), previous=from_date(before) if before else None)
+    )
     grounds = [s for s in statements if s.due is not None and s.due.date == day]
-    values = {"speaker": _speaker(chosen, ground), "said": chosen.due.text, "day": ground.wording.day(day)}
+    first = grounds[0]
+    values = {
+        "speaker": _speaker(first, ground),
+        "said": first.due.text if first.due else "",
+        "day": ground.wording.day(day),
+    }
     if before is None:
         reason, says = ground.wording.text("due_reason", **values), ""
     else:
@@ -119,7 +139,11 @@ def _members(statements: Sequence[Statement], ground: Ground, card: card_pb2.Car
     known = {c.add_member.member_id for c in ground.known if c.WhichOneof("change") == "add_member"}
     found: list[change_pb2.ProposedChange] = []
     names = {member.member_id: member.name for member in ground.board.members}
-    says = ground.wording.text("members_say", names=", ".join(names.get(m, m) for m in card.member_ids)) if card.member_ids else ""
+    says = (
+        ground.wording.text("members_say", names=", ".join(names.get(m, m) for m in card.member_ids))
+        if card.member_ids
+        else ""
+    )
     for person in dict.fromkeys(key for s in statements for key, _ in s.takers):
         member = ground.members.get(person)
         if member is None or member.member_id in card.member_ids or member.member_id in known:
@@ -136,14 +160,20 @@ def _members(statements: Sequence[Statement], ground: Ground, card: card_pb2.Car
     return found
 
 
-def _finished_items(statements: Sequence[Statement], ground: Ground, card: card_pb2.Card) -> list[change_pb2.ProposedChange]:
-    known = {c.complete_checklist_item.item_id for c in ground.known if c.WhichOneof("change") == "complete_checklist_item"}
+def _finished_items(
+    statements: Sequence[Statement], ground: Ground, card: card_pb2.Card
+) -> list[change_pb2.ProposedChange]:
+    known = {
+        c.complete_checklist_item.item_id for c in ground.known if c.WhichOneof("change") == "complete_checklist_item"
+    }
     found: list[change_pb2.ProposedChange] = []
     for item in card.checklist:
         grounds = [s for s in statements if s.done and _covers(s.sentence.text, item.text)]
         if item.done or not item.item_id or item.item_id in known or not grounds:
             continue
-        change = change_pb2.CardChange(complete_checklist_item=change_pb2.CompleteChecklistItem(item_id=item.item_id, text=item.text))
+        change = change_pb2.CardChange(
+            complete_checklist_item=change_pb2.CompleteChecklistItem(item_id=item.item_id, text=item.text)
+        )
         reason = ground.wording.text("item_done_reason", speaker=_speaker(grounds[0], ground))
         found.append(_proposal(change, grounds, reason, _PRIORS["item"], item.text))
     return found
@@ -175,24 +205,21 @@ def _todo(statements: Sequence[Statement], ground: Ground, card: card_pb2.Card) 
 
 def _comment(
     statements: Sequence[Statement],
-    changes: Sequence[change_pb2.ProposedChange],
     ground: Ground,
     card: card_pb2.Card,
 ) -> list[change_pb2.ProposedChange]:
     """Return one comment with everything worth keeping that neither the card nor another change holds."""
-    held = [card.title, card.description, *(c.text for c in card.comments), *(i.text for i in card.checklist), *_known_texts(ground.known)]
-    covered = {
-        (evidence.turn_id, evidence.quote)
-        for change in changes
-        if change.change.WhichOneof("change") in {"add_checklist_item", "move_card"}
-        for evidence in change.evidence
-    }
+    held = [
+        card.title,
+        card.description,
+        *(c.text for c in card.comments),
+        *(i.text for i in card.checklist),
+        *_known_texts(ground.known),
+    ]
     told = [
         s
         for s in statements
-        if s.informative
-        and (s.turn.turn_id, s.sentence.text) not in covered
-        and not any(_holds(text, s.sentence.text) for text in held)
+        if s.informative and not _is_said_by_change(s) and not any(_holds(text, s.sentence.text) for text in held)
     ][:_COMMENT_LINES]
     if not told:
         return []
@@ -201,8 +228,17 @@ def _comment(
     return [_proposal(change, used, ground.wording.text("comment_reason"), _PRIORS["comment"])]
 
 
+def _is_said_by_change(statement: Statement) -> bool:
+    """Tell whether another kind of change says all of a sentence, whether it comes now or came before."""
+    return bool(statement.column_id) or (bool(statement.todo) and _covers(statement.todo, statement.sentence.text))
+
+
 def _comment_text(told: Sequence[Statement], ground: Ground) -> tuple[str, list[Statement]]:
-    head = ground.wording.text("comment_head", day=ground.wording.day(ground.day)) if ground.day else ground.wording.text("comment_head_undated")
+    head = (
+        ground.wording.text("comment_head", day=ground.wording.day(ground.day))
+        if ground.day
+        else ground.wording.text("comment_head_undated")
+    )
     lines = [head]
     used: list[Statement] = []
     previous = ""
@@ -306,4 +342,6 @@ def _covers(text: str, part: str) -> bool:
 
 
 def _alike(one: str, other: str) -> bool:
-    return _covers(one, other) or _covers(other, one) or fuzz.token_sort_ratio(one.lower(), other.lower()) >= _SAME_RATIO
+    return (
+        _covers(one, other) or _covers(other, one) or fuzz.token_sort_ratio(one.lower(), other.lower()) >= _SAME_RATIO
+    )

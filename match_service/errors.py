@@ -82,7 +82,8 @@ class CardNotIndexed(NotFound):
 
     def __init__(self, card_id: str, board_id: str) -> None:
         super().__init__(
-            f"The index of the board {board_id} has no card {card_id!r}; index the board again.", resource=("card", card_id)
+            f"The index of the board {board_id} has no card {card_id!r}; index the board again.",
+            resource=("card", card_id),
         )
 
 

@@ -19,7 +19,18 @@ Table = Mapping[str, Floats]
 
 RANK: Final = ("dense", "dense_title", "lexical", "title_share", "named")
 """Of a pair of text and card, each text on its own."""
-FIT: Final = ("one", "top_share", "margin", "cosine", "dense", "dense_title", "lexical", "title_share", "named", "length")
+FIT: Final = (
+    "one",
+    "top_share",
+    "margin",
+    "cosine",
+    "dense",
+    "dense_title",
+    "lexical",
+    "title_share",
+    "named",
+    "length",
+)
 """Of the best card of a text: whether it is the right one, and whether any is."""
 CARD: Final = (
     "dense", "dense_short", "dense_title", "dense_back", "turn_dense", "turn_back", "lexical", "turn_lexical", "title_share",
@@ -74,7 +85,9 @@ def fit_table(scores: PairScores, logits: Floats, best: npt.NDArray[np.intp], ca
         "margin": np.minimum(top - second, 10.0),
         "cosine": (scores.cosine[rows, best] - 0.83) / 0.03,
         "length": np.log1p(scores.weight[:, 0]),
-    } | {name: getattr(scores, name)[rows, best] for name in ("dense", "dense_title", "lexical", "title_share", "named")}
+    } | {
+        name: getattr(scores, name)[rows, best] for name in ("dense", "dense_title", "lexical", "title_share", "named")
+    }
     return np.stack([values[name] for name in FIT], axis=1).astype(np.float32)
 
 

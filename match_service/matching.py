@@ -98,20 +98,22 @@ def match_texts(scores: PairScores, weights: Weights, limit: int) -> list[TextMa
     logits = rank_logits(scores, weights)
     best = logits.argmax(axis=1)
     fit = features.fit_table(scores, logits, best, cards)
-    right = _logistic(fit @ np.array(weights.right, dtype=np.float32))
-    any_card = np.maximum(_logistic(fit @ np.array(weights.any_card, dtype=np.float32)), right)
+    right = logistic(fit @ np.array(weights.right, dtype=np.float32))
+    any_card = np.maximum(logistic(fit @ np.array(weights.any_card, dtype=np.float32)), right)
     matches: list[TextMatch] = []
     for row in range(count):
         order = _top(logits[row], limit)
         candidates = tuple(
             Candidate(
                 int(card),
-                score=float(_logistic(logits[row, card] - logits[row].mean() - 3.0)),
+                score=float(logistic(logits[row, card] - logits[row].mean() - 3.0)),
                 probability=float(right[row] * np.exp(logits[row, card] - logits[row, best[row]])),
             )
             for card in order
         )
-        matches.append(TextMatch(candidates, _decide(float(right[row]), weights.auto_text, weights), 1.0 - float(any_card[row])))
+        matches.append(
+            TextMatch(candidates, _decide(float(right[row]), weights.auto_text, weights), 1.0 - float(any_card[row]))
+        )
     return matches
 
 
@@ -134,7 +136,7 @@ def match_talk(
     chain = talk_chain(corpus, turns, sentences, vectors, turn_vectors, people, weights.talk)
     states = sequence.best_path(chain)
     probabilities = sequence.marginals(chain)
-    groups = _groups(states)
+    groups = new_card_groups(states)
     by_turn: dict[int, list[int]] = {}
     for number, sentence in enumerate(sentences):
         by_turn.setdefault(sentence.turn, []).append(number)
@@ -158,11 +160,9 @@ def talk_chain(
     stays: list[Doubles] = [np.zeros(0)]
     texts = [turn.text for turn in turns]
     for block in features.talk_features(corpus, sentences, vectors, texts, turn_vectors, people):
-        card = sum((weights.card[name] * block.card[name] for name in features.CARD), np.zeros_like(block.sentences.cosine))
-        nothing = _linear(block.nothing, weights.nothing)
-        new = _linear(block.new, weights.new)
-        emissions.append(np.concatenate([nothing[:, None], new[:, None], card.astype(np.float64)], axis=1))
-        stays.append(_linear(block.step, weights.step))
+        emission, stay = block_scores(block, weights)
+        emissions.append(emission)
+        stays.append(stay)
     return sequence.Chain(
         emission=np.concatenate(emissions),
         stay=np.concatenate(stays),
@@ -170,6 +170,16 @@ def talk_chain(
         leave=weights.leave,
         enter_new=weights.enter_new,
     )
+
+
+def block_scores(block: features.TalkFeatures, weights: TalkWeights) -> tuple[Doubles, Doubles]:
+    """Return the log scores of the states, [sentences, states], and of staying, [sentences], of some sentences."""
+    card = sum(
+        (weights.card[name] * block.card[name].astype(np.float64) for name in features.CARD),
+        np.zeros(block.sentences.cosine.shape),
+    )
+    nothing, new = linear(block.nothing, weights.nothing), linear(block.new, weights.new)
+    return np.concatenate([nothing[:, None], new[:, None], card], axis=1), linear(block.step, weights.step)
 
 
 def turn_log_odds(places: Sequence[int], states: npt.NDArray[np.intp], probabilities: Doubles) -> tuple[int, float]:
@@ -185,7 +195,7 @@ def turn_log_odds(places: Sequence[int], states: npt.NDArray[np.intp], probabili
 
 def calibrated(log_odds: float, scale: Scale) -> float:
     """Return the probability that a log-odds of the chain stands for."""
-    return float(_logistic(scale.slope * log_odds + scale.shift))
+    return float(logistic(scale.slope * log_odds + scale.shift))
 
 
 def _turn_result(
@@ -202,7 +212,11 @@ def _turn_result(
         Candidate(int(row), float(best[row]), calibrated(_log_odds(float(best[row])), weights.talk_scale))
         for row in _top(best, _CANDIDATES)
     )
-    rows = tuple(dict.fromkeys(int(states[place]) - sequence.FIRST_CARD for place in places if states[place] >= sequence.FIRST_CARD))
+    rows = tuple(
+        dict.fromkeys(
+            int(states[place]) - sequence.FIRST_CARD for place in places if states[place] >= sequence.FIRST_CARD
+        )
+    )
     if state == sequence.NOTHING:
         return TurnResult(Decision.NOTHING, None, "", probability, candidates, rows)
     if state == sequence.NEW:
@@ -212,7 +226,7 @@ def _turn_result(
     return TurnResult(decision, state - sequence.FIRST_CARD, "", probability, candidates, rows)
 
 
-def _groups(states: npt.NDArray[np.intp]) -> dict[int, str]:
+def new_card_groups(states: npt.NDArray[np.intp]) -> dict[int, str]:
     """Return the new card of every sentence about one: runs of such sentences, joined over short interruptions."""
     groups: dict[int, str] = {}
     number, last = 0, -_GROUP_GAP - 1
@@ -240,12 +254,14 @@ def _top(values: npt.NDArray[np.floating], limit: int) -> npt.NDArray[np.intp]:
     return nearest[np.argsort(-values[nearest], kind="stable")]
 
 
-def _linear(table: features.Table, weights: Mapping[str, float]) -> Doubles:
+def linear(table: features.Table, weights: Mapping[str, float]) -> Doubles:
+    """Return the weighted sum of the features, [sentences]."""
     total = sum(weights[name] * values.astype(np.float64) for name, values in table.items() if name in weights)
     return np.asarray(total, dtype=np.float64)
 
 
-def _logistic(value: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def logistic(value: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return the probability of each log-odds."""
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(np.asarray(value, dtype=np.float64), -40.0, 40.0))))
 
 

@@ -22,7 +22,9 @@ class RankedText:
     """Calibrated probability that the text is about the card."""
 
 
-def rank_texts_of_cards(scores: PairScores, weights: Weights, rows: Sequence[int], limit: int) -> list[list[RankedText]]:
+def rank_texts_of_cards(
+    scores: PairScores, weights: Weights, rows: Sequence[int], limit: int
+) -> list[list[RankedText]]:
     """Return the best texts for the card of every row, best first."""
     logits = back_logits(scores, weights)
     cards = scores.cosine.shape[1]

@@ -65,7 +65,9 @@ def marginals(chain: Chain) -> Logs:
     forward[0] = chain.emission[0] + move
     for step in range(1, length):
         stay = _stay(chain, step, states)
-        forward[step] = np.logaddexp(forward[step - 1] + stay, _log_sum(forward[step - 1]) + move) + chain.emission[step]
+        forward[step] = (
+            np.logaddexp(forward[step - 1] + stay, _log_sum(forward[step - 1]) + move) + chain.emission[step]
+        )
     for step in range(length - 2, -1, -1):
         stay = _stay(chain, step + 1, states)
         after = chain.emission[step + 1] + backward[step + 1]

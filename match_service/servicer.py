@@ -164,7 +164,9 @@ class MatchServicer(match_pb2_grpc.MatchServiceServicer):
             wanted_precision=weights.wanted_precision,
         )
 
-    async def _talk(self, indexed: IndexedBoard, turns: Sequence[Said], people: Sequence[Person]) -> tuple[TalkMatch, Any]:
+    async def _talk(
+        self, indexed: IndexedBoard, turns: Sequence[Said], people: Sequence[Person]
+    ) -> tuple[TalkMatch, Any]:
         """Return the match of a talk, and the query vectors of its turns."""
         parts = sentences(turns)
         vectors = await self._engine.queries([part.text for part in parts])

@@ -16,23 +16,38 @@ from textkit.lemmas import lemmas
 from textkit.people import Person, find_people
 
 _MOVE: Final = re.compile(
-    r"\b(?:перевод|перевед|перевест|перенос|перенес|передвин|двига|перемещ|перемести|переложи|отправля|ставлю|ставим)[а-я]*\b"
+    r"\b(?:перевод|перевед|перевест|перенос|перенес|передвин|двига|перемещ|перемести|переложи|отправля"
+    r"|ставлю|ставим)[а-я]*\b"
     r"|\b(?:move|moving|put|putting|push|shift)(?:s|ed)?\b",
     re.IGNORECASE,
 )
 _CLOSE: Final = re.compile(
-    r"\b(?:закрыва(?:ем|ю|й|йте|ть)|закрой(?:те)?|можно закрыть|вопрос закрыт|задача (?:закрыта|готова|сделана|выполнена)|"
+    r"\b(?:закрыва(?:ем|ю|й|йте|ть)|закрой(?:те)?|можно закрыть|вопрос закрыт|задача (?:закрыта|готова"
+    r"|сделана|выполнена)|"
     r"карточк[ау] (?:закрыта|готова|закрыть))\b"
-    r"|\b(?:(?:we |i )?can close|close (?:the|this) (?:card|ticket|task|one)|closing (?:the|this|it)|(?:card|ticket|task) is (?:done|closed|finished)|this is done|mark (?:it|this) (?:as )?done)\b",
+    r"|\b(?:(?:we |i )?can close|close (?:the|this) (?:card|ticket|task|one)|closing (?:the|this|it)"
+    r"|(?:card|ticket|task) is (?:done|closed|finished)|this is done|mark (?:it|this) (?:as )?done)\b",
     re.IGNORECASE,
 )
-_FUTURE_MOVE: Final = re.compile(r"\b(?:перевед[уе]|перенес[уе]|передвину|отдам|отправлю|will move|'ll move|going to move)[а-я]*\b", re.IGNORECASE)
+_FUTURE_MOVE: Final = re.compile(
+    r"\b(?:перевед[уе]|перенес[уе]|передвину|отдам|отправлю|will move|'ll move|going to move)[а-я]*\b", re.IGNORECASE
+)
+_MANY: Final = re.compile(
+    r"\b(?:все|всех|каждую) (?:карточк|задач|тикет)|\b(?:all|every|each) (?:the |of the )?(?:card|task|ticket|issue)",
+    re.IGNORECASE,
+)
 _BLOCKED: Final = re.compile(
-    r"\b(?:заблокирован|блокирует|застрял|стоим из-за|работа стоит|не можем (?:начать|продолжить)|упёрлись|уперлись)[а-я]*\b"
-    r"|\b(?:blocked (?:by|on|until)|is blocked|are blocked|(?:is|are) stuck|can't (?:start|continue|proceed))\b",
+    r"\b(?:заблокирован|блокирует|застрял|стоим из-за|работа стоит|не можем (?:начать|продолжить)"
+    r"|упёрлись|уперлись)[а-я]*\b"
+    r"|\b(?:blocked (?:by|on|until)|is blocked|are blocked|(?:is|are) stuck|can't (?:start|continue"
+    r"|proceed))\b",
     re.IGNORECASE,
 )
-_DONE: Final = re.compile(r"\b(?:готов|сделан|закончен|закончил|сделал|написал|заверш|выполн|проверил|исправил)[а-я]*\b|\b(?:done|finished|completed|fixed|ready|written|shipped)\b", re.IGNORECASE)
+_DONE: Final = re.compile(
+    r"\b(?:готов|сделан|закончен|закончил|сделал|написал|заверш|выполн|проверил|исправил)[а-я]*\b"
+    r"|\b(?:done|finished|completed|fixed|ready|written|shipped)\b",
+    re.IGNORECASE,
+)
 _KIND_WORDS: Final = {
     card_pb2.COLUMN_KIND_REVIEW: re.compile(r"\b(?:ревью|проверк[уи]|на проверку|review)\b", re.IGNORECASE),
     card_pb2.COLUMN_KIND_DONE: re.compile(r"\b(?:готово|сделано|закрыто|выполнено|done|closed)\b", re.IGNORECASE),
@@ -105,7 +120,7 @@ def _read(
         column_id="" if open_ended else _column(text, columns, dates),
         blocked=bool(_BLOCKED.search(text)) and not open_ended,
         done=bool(_DONE.search(text)) and not open_ended and not grammar.is_negated(text),
-        informative=not asked and Cue.SMALL_TALK not in sentence.cues and _tells(text),
+        informative=not asked and Cue.SMALL_TALK not in sentence.cues and not grammar.is_prompt(text) and _tells(text),
     )
 
 
@@ -136,7 +151,7 @@ def _is_promise(text: str, due: DateMention, people: Sequence[Person]) -> bool:
 
 def _column(text: str, columns: Sequence[card_pb2.Column], dates: Sequence[DateMention]) -> str:
     """Return the column that the sentence moves the card to now; a dated or future move is none."""
-    if _FUTURE_MOVE.search(text) or grammar.is_negated(text):
+    if _FUTURE_MOVE.search(text) or _MANY.search(text) or grammar.is_negated(text):
         return ""
     if any(mention.kind is not DateKind.PAST for mention in dates):
         return ""

@@ -59,7 +59,9 @@ class MatchStore:
 
         def work(connection: sqlite3.Connection) -> tuple[card_pb2.Board, list[card_pb2.Card]] | None:
             place = (workspace_id, board_id)
-            row = connection.execute("SELECT message FROM board WHERE workspace_id = ? AND board_id = ?", place).fetchone()
+            row = connection.execute(
+                "SELECT message FROM board WHERE workspace_id = ? AND board_id = ?", place
+            ).fetchone()
             if row is None:
                 return None
             cards = connection.execute(
@@ -116,11 +118,20 @@ class MatchStore:
                     request.SerializeToString(deterministic=True),
                 ),
             )
-            count = connection.execute("SELECT count(*) FROM decision WHERE workspace_id = ?", (request.workspace_id,)).fetchone()[0]
+            count = connection.execute(
+                "SELECT count(*) FROM decision WHERE workspace_id = ?", (request.workspace_id,)
+            ).fetchone()[0]
             return match_pb2.LearnResponse(decisions=count)
 
         def work(connection: sqlite3.Connection) -> match_pb2.LearnResponse:
-            return once(connection, "Learn", request.idempotency_key, request, match_pb2.LearnResponse, lambda: write(connection))
+            return once(
+                connection,
+                "Learn",
+                request.idempotency_key,
+                request,
+                match_pb2.LearnResponse,
+                lambda: write(connection),
+            )
 
         return await self._database.run(work)
 
@@ -148,7 +159,9 @@ def _index(connection: sqlite3.Connection, request: match_pb2.IndexCardsRequest)
         " ON CONFLICT (workspace_id, board_id) DO UPDATE SET message = excluded.message",
         (*place, request.board.SerializeToString(deterministic=True)),
     )
-    rows = connection.execute("SELECT card_id, digest, position FROM card WHERE workspace_id = ? AND board_id = ?", place).fetchall()
+    rows = connection.execute(
+        "SELECT card_id, digest, position FROM card WHERE workspace_id = ? AND board_id = ?", place
+    ).fetchall()
     before = {row[0]: row[1] for row in rows}
     following = max((row[2] for row in rows), default=-1) + 1
     indexed = 0
@@ -162,7 +175,8 @@ def _index(connection: sqlite3.Connection, request: match_pb2.IndexCardsRequest)
         )
     gone = before.keys() - {card.card_id for card in request.cards} if request.complete else set()
     connection.executemany(
-        "DELETE FROM card WHERE workspace_id = ? AND board_id = ? AND card_id = ?", [(*place, card_id) for card_id in gone]
+        "DELETE FROM card WHERE workspace_id = ? AND board_id = ? AND card_id = ?",
+        [(*place, card_id) for card_id in gone],
     )
     unique = len({card.card_id for card in request.cards})
     return match_pb2.IndexCardsResponse(indexed=indexed, unchanged=unique - min(indexed, unique), removed=len(gone))

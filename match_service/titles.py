@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from match_service.talk import Cue, Sentence
 from textkit.dates import find_dates
@@ -11,19 +11,25 @@ from textkit.lemmas import lemmas, morphology, spans
 
 _MAX_WORDS: Final = 9
 _WISH: Final = re.compile(
-    r"\b(?:нуж(?:ен|на|но|ны)|надо|необходимо|прос[яи]т|хотят|хочет|требу[ею]т(?:ся)?|спрашивают|попросил[аи]?|давайте|хорошо бы|не хватает|предлагаю)\b\s*"
-    r"|\b(?:needs? to|needs?|wants? us to|wants?|want to|asking (?:us )?(?:for|to)|asks? (?:us )?(?:for|to)|requests?|should|let's|would like(?: to)?|"
+    r"\b(?:нуж(?:ен|на|но|ны)|надо|необходимо|прос[яи]т|хотят|хочет|требу[ею]т(?:ся)?|спрашивают"
+    r"|попросил[аи]?|давайте|хорошо бы|не хватает|предлагаю)\b\s*"
+    r"|\b(?:needs? to|needs?|wants? us to|wants?|want to|asking (?:us )?(?:for|to)|asks? (?:us )?(?:for"
+    r"|to)|requests?|should|let's|would like(?: to)?|"
     r"require[sd]?|missing|proposing|suggest)\b\s*",
     re.IGNORECASE,
 )
 _CARRIER: Final = re.compile(
-    r"^(?:(?:нам|нас|им|ещё|еще|бы|про|о|об|тоже|также|уже|срочно|новую|новый|новое|отдельную|us|to|also|a|an|the|some|new|"
-    r"сделать|сделаем|завести|заведём|заведем|создать|добавить|поставить|make|do|create|have|add|build|set up|get|put)\s+)+",
+    r"^(?:(?:нам|нас|им|ещё|еще|бы|про|о|об|тоже|также|уже|срочно|новую|новый|новое|отдельную|us|to|also"
+    r"|a|an|the|some|new|"
+    r"сделать|сделаем|завести|заведём|заведем|создать|добавить|поставить|make|do|create|have|add|build"
+    r"|set up|get|put)\s+)+",
     re.IGNORECASE,
 )
 _STOP: Final = re.compile(
-    r"[.,;:!?…]|\s[-–—]\s|\s(?:чтобы|потому|который|которая|которые|если|а то|so that|because|which|that|and then|in order)\b"
-    r"|\sк\s+(?:празднику|сезону|лету|зиме|весне|осени|релизу|новому году)\b|\s(?:for|before|by)\s+(?:christmas|summer|winter|autumn|spring|the holidays?)\b",
+    r"[.,;:!?…]|\s[-–—]\s|\s(?:чтобы|потому|который|которая|которые|если|а то|so that|because|which|that"
+    r"|and then|in order)\b"
+    r"|\sк\s+(?:празднику|сезону|лету|зиме|весне|осени|релизу|новому году)\b|\s(?:for|before"
+    r"|by)\s+(?:christmas|summer|winter|autumn|spring|the holidays?)\b",
     re.IGNORECASE,
 )
 _TAIL: Final = re.compile(r"\s+(?:в|на|к|по|с|для|и|от|до|из|у|о|in|on|at|to|of|for|and|the|a|with|by)$", re.IGNORECASE)
@@ -85,14 +91,16 @@ def _nominative(phrase: str) -> str:
     for token in tokens:
         if not ("а" <= token.word[0] <= "я"):
             break
-        parses = [p for p in morphology().parse(token.word) if p.tag.POS in _AGREEING and p.tag.case in {"accs", "gent", "nomn"}]
+        parses = [
+            p
+            for p in morphology().parse(token.word)
+            if p.tag.POS in _AGREEING and p.tag.case in {"accs", "gent", "nomn"}
+        ]
         if not parses:
             break
         accusative = next((p for p in parses if p.tag.case == "accs"), None)
         nominative = next((p for p in parses if p.tag.case == "nomn"), None)
-        chosen = nominative or accusative
-        if chosen is None:
-            break
+        chosen: Any = nominative or accusative or parses[0]
         if chosen is accusative and accusative is not None:
             changed = accusative.inflect({"nomn"})
             head.append((token.start, token.end, changed.word if changed else token.word))

@@ -59,7 +59,9 @@ class Vocabulary:
         place = bisect_left(self._sorted, word[:_MIN_STEM])
         while place < len(self._sorted) and self._sorted[place].startswith(word[:_MIN_STEM]):
             term = self._sorted[place]
-            shared = next((i for i, (a, b) in enumerate(zip(word, term, strict=False)) if a != b), min(len(word), len(term)))
+            shared = next(
+                (i for i, (a, b) in enumerate(zip(word, term, strict=False)) if a != b), min(len(word), len(term))
+            )
             if shared >= _STEM_SHARE * max(len(word), len(term)):
                 found[term] = _KINDRED
             place += 1

@@ -9,7 +9,20 @@ from typing import Final
 DAYS_BACK: Final = 60
 """A date without a year that lies further back than this means the next year."""
 
-_RU_MONTHS: Final = ("январ", "феврал", "март", "апрел", "ма", "июн", "июл", "август", "сентябр", "октябр", "ноябр", "декабр")
+_RU_MONTHS: Final = (
+    "январ",
+    "феврал",
+    "март",
+    "апрел",
+    "ма",
+    "июн",
+    "июл",
+    "август",
+    "сентябр",
+    "октябр",
+    "ноябр",
+    "декабр",
+)
 _EN_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _RU_DAYS: Final = ("понедельник", "вторник", "сред", "четверг", "пятниц", "суббот", "воскресень")
 _EN_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -34,13 +47,19 @@ _EN_ORDINALS: Final = {
     "seventeenth": 17, "eighteenth": 18, "nineteenth": 19, "twentieth": 20, "thirtieth": 30,
 }  # fmt: skip
 _ORD_RU: Final = (
-    r"(?:(?:двадцать|тридцать)\s+)?(?:" + "|".join(sorted(_ORDINAL_STEMS, key=len, reverse=True)) + r")(?:ого|его|ому|ему|ое|ее|ье|ьего|ьему)"
+    r"(?:(?:двадцать|тридцать)\s+)?(?:"
+    + "|".join(sorted(_ORDINAL_STEMS, key=len, reverse=True))
+    + r")(?:ого|его|ому|ему|ое|ее|ье|ьего|ьему)"
 )
 _ORD_EN: Final = r"(?:(?:twenty|thirty)[- ])?(?:" + "|".join(sorted(_EN_ORDINALS, key=len, reverse=True)) + r")"
 _WHICH_RU: Final = r"(?P<which>(?:следующ|будущ|прошл|прошедш|эт|ближайш|текущ)[а-я]+\s+)?"
-_WHICH: Final = r"(?P<which>(?:(?:следующ|будущ|прошл|прошедш|эт|ближайш|текущ)[а-я]+|next|last|this|coming|the\s+coming)\s+)?"
+_WHICH: Final = (
+    r"(?P<which>(?:(?:следующ|будущ|прошл|прошедш|эт|ближайш|текущ)[а-я]+|next|last|this|coming"
+    r"|the\s+coming)\s+)?"
+)
 _NUMBER_RU: Final = (
-    "один|одну|одного|одной|два|две|двух|три|трех|четыре|четырех|пять|пяти|шесть|шести|семь|семи|восемь|восьми|девять|десять|десяти"
+    "один|одну|одного|одной|два|две|двух|три|трех|четыре|четырех|пять|пяти|шесть|шести|семь|семи|восемь"
+    "|восьми|девять|десять|десяти"
     "|полтора|пару|пары"
 )
 _NUMBER_EN: Final = "a couple of|couple of|a|an|one|two|three|four|five|six|seven|eight|nine|ten"
@@ -57,14 +76,17 @@ _AMOUNTS: Final = {
 }  # fmt: skip
 
 RECURRING: Final = re.compile(
-    r"\bкажд[а-я]+\s+(?:[а-я]+\s+)?[а-я]+|\bпо\s+(?:понедельникам|вторникам|средам|четвергам|пятницам|субботам|воскресеньям|утрам|вечерам)"
+    r"\bкажд[а-я]+\s+(?:[а-я]+\s+)?[а-я]+|\bпо\s+(?:понедельникам|вторникам|средам|четвергам|пятницам"
+    r"|субботам|воскресеньям|утрам|вечерам)"
     r"|\bежедневно|\beach\s+\w+|\bevery\s+(?:other\s+)?\w+|\b(?:mon|tues|wednes|thurs|fri|satur|sun)days\b"
 )
 DEADLINE_LEAD: Final = re.compile(
     r"(?:^|(?<=[^а-яa-z]))((?:к|ко|до|не\s+позднее|не\s+позже|по|by|before|until|till|no\s+later\s+than|due(?:\s+on)?"
     r"|срок(?:ом)?(?:\s*[-–—:])?|дедлайн(?:\s*[-–—:])?|deadline(?:\s+is)?(?:\s*:)?)\s+(?:the\s+)?)$"
 )
-START_LEAD: Final = re.compile(r"(?:^|(?<=[^а-яa-z]))((?:с|со|начиная\s+с|from|starting(?:\s+on)?|since)\s+(?:the\s+)?)$")
+START_LEAD: Final = re.compile(
+    r"(?:^|(?<=[^а-яa-z]))((?:с|со|начиная\s+с|from|starting(?:\s+on)?|since)\s+(?:the\s+)?)$"
+)
 POINT_LEAD: Final = re.compile(r"(?:^|(?<=[^а-яa-z]))((?:в|во|на|on|at|for)\s+(?:the\s+)?)$")
 
 ISO: Final = re.compile(r"\b(?P<year>20\d\d)-(?P<month>\d\d)-(?P<day>\d\d)\b")
@@ -72,9 +94,13 @@ NUMERIC: Final = re.compile(r"(?<![\d.])(?P<day>[0-3]?\d)\.(?P<month>0[1-9]|1[0-
 VERSION: Final = re.compile(r"(?:верси[а-я]*|релиз[а-я]*|сборк[а-я]*|version|release|build|\bv)\s*$")
 """What stands before a number such as 1.02 that is no date."""
 MONTH_RU: Final = re.compile(rf"\b(?P<day>[0-3]?\d(?:-?г?о?е?м?у?)?|{_ORD_RU})\s+{_MONTH_RU}{_YEAR}")
-MONTH_EN_FIRST: Final = re.compile(rf"\b{_MONTH_EN}\s+(?:the\s+)?(?P<day>[0-3]?\d(?:st|nd|rd|th)?|{_ORD_EN})\b(?!:){_YEAR}")
+MONTH_EN_FIRST: Final = re.compile(
+    rf"\b{_MONTH_EN}\s+(?:the\s+)?(?P<day>[0-3]?\d(?:st|nd|rd|th)?|{_ORD_EN})\b(?!:){_YEAR}"
+)
 DAY_EN_FIRST: Final = re.compile(rf"\b(?P<day>[0-3]?\d(?:st|nd|rd|th)?|{_ORD_EN})\s+(?:of\s+)?{_MONTH_EN}{_YEAR}")
-DAY_OF_MONTH_DIGITS: Final = re.compile(r"(?<=[ко] )(?P<day>[0-3]?\d-?(?:му|ому|го|ого))\b(?!\s+[а-я]*(?:этап|верси|спринт|квартал|час))")
+DAY_OF_MONTH_DIGITS: Final = re.compile(
+    r"(?<=[ко] )(?P<day>[0-3]?\d-?(?:му|ому|го|ого))\b(?!\s+[а-я]*(?:этап|верси|спринт|квартал|час))"
+)
 DAY_OF_MONTH_RU: Final = re.compile(rf"\b(?P<day>[0-3]?\d(?:-?го|-?му|-?е)?|{_ORD_RU})\s+числ[ауо]\b")
 DAY_OF_MONTH_EN: Final = re.compile(rf"(?<=(?:by|on) the )(?P<day>[0-3]?\d(?:st|nd|rd|th)|{_ORD_EN})\b(?!\s+[a-z])")
 NIGHT_RU: Final = re.compile(
@@ -82,7 +108,8 @@ NIGHT_RU: Final = re.compile(
     r"(?P<weekday>понедельник|вторник|среду|четверг|пятницу|субботу|воскресенье)\b"
 )
 WEEKDAY_RU: Final = re.compile(
-    rf"\b{_WHICH_RU}(?P<weekday>понедельник[ауе]?|вторник[ауе]?|четверг[ауе]?|пятниц[уеыа]|суббот[уеыа]|воскресень[еюя])\b"
+    rf"\b{_WHICH_RU}(?P<weekday>понедельник[ауе]?|вторник[ауе]?|четверг[ауе]?|пятниц[уеыа]|суббот[уеыа]"
+    rf"|воскресень[еюя])\b"
 )
 _NOT_A_DAY: Final = r"(?!\s+(?:разработки|обитания|исполнения|тестирования|выполнения))"
 WEDNESDAY_RU: Final = tuple(
@@ -95,11 +122,14 @@ WEDNESDAY_RU: Final = tuple(
 )
 """«Среда» is also an environment: only the forms that a preposition makes a day count."""
 WEEKDAY_EN: Final = re.compile(
-    r"\b(?P<which>(?:next|last|this|coming|this\s+coming)\s+)?(?P<weekday>monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b"
+    r"\b(?P<which>(?:next|last|this|coming|this\s+coming)\s+)?(?P<weekday>monday|tuesday|wednesday"
+    r"|thursday|friday|saturday|sunday)\b"
 )
 RELATIVE: Final = re.compile(
-    r"\b(?P<day>послезавтрашн[а-я]+(?:\s+дн[юя])?|завтрашн[а-я]+(?:\s+дн[юя])?|сегодняшн[а-я]+(?:\s+дн[юя])?|послезавтра|завтра"
-    r"|сегодня|позавчера|вчера|the\s+day\s+after\s+tomorrow|day\s+after\s+tomorrow|tomorrow|today|tonight|yesterday)\b"
+    r"\b(?P<day>послезавтрашн[а-я]+(?:\s+дн[юя])?|завтрашн[а-я]+(?:\s+дн[юя])?"
+    r"|сегодняшн[а-я]+(?:\s+дн[юя])?|послезавтра|завтра"
+    r"|сегодня|позавчера|вчера|the\s+day\s+after\s+tomorrow|day\s+after\s+tomorrow|tomorrow|today|tonight"
+    r"|yesterday)\b"
 )
 AFTER_RU: Final = re.compile(rf"\bчерез\s+{_AMOUNT}?{_UNIT}")
 AFTER_EN: Final = re.compile(rf"\bin\s+{_AMOUNT}{_UNIT}")
@@ -146,7 +176,7 @@ def day_number(word: str) -> int | None:
         parts = re.split(r"[\s-]+", word)
         tens = {"двадцать": 20, "тридцать": 30, "twenty": 20, "thirty": 30}.get(parts[0], 0) if len(parts) > 1 else 0
         number = tens + _ordinal(parts[-1])
-    return number if 1 <= number <= 31 else None  # noqa: PLR2004 - days of a month
+    return number if 1 <= number <= 31 else None
 
 
 def _ordinal(word: str) -> int:

@@ -126,7 +126,7 @@ def _day_of_month(match: "re.Match[str]", reference: date) -> date | None:
             found = reference - timedelta(days=1)
         if found >= reference:
             return found
-        month, year = (1, year + 1) if month == 12 else (month + 1, year)  # noqa: PLR2004 - December
+        month, year = (1, year + 1) if month == 12 else (month + 1, year)
     return None
 
 
@@ -195,7 +195,7 @@ def _month_end(day: date) -> date:
 def _add_working_days(day: date, amount: int) -> date:
     while amount:
         day += timedelta(days=1)
-        amount -= day.weekday() < 5  # noqa: PLR2004 - Saturday
+        amount -= day.weekday() < 5
     return day
 
 

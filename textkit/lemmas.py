@@ -26,7 +26,7 @@ _STOP_RU: Final = frozenset(
     можно мой мочь мы на над надо нам наш не него нее ней нет ни них но ну о об обо один однако он она они оно от очень
     по под пока потом потому почти при про раз разве с сам самый свой себя сейчас со совсем так также такой там те тем
     то тогда тоже только том тот ты у уж уже хоть чего чем что чтобы чуть эта эти это этот я наверное ладно ок окей
-    просто вообще давать давайте ага угу
+    просто вообще давать давайте ага угу пожалуйста спасибо
     """.split()  # noqa: SIM905 - a table of words reads best as words
 )
 _STOP_EN: Final = frozenset(
@@ -35,7 +35,7 @@ _STOP_EN: Final = frozenset(
     for from further had has have having he her here hers him his how i if in into is it its itself just let's me more
     most my no nor not now of off on once only or other our out over own s same she should so some such t than that
     the their them then there these they this those through to too under until up us very was we were what when where
-    which while who whom why will with would you your yours okay ok yeah yes um uh well
+    which while who whom why will with would you your yours okay ok yeah yes um uh well please thanks
     """.split()  # noqa: SIM905 - as above
 )
 

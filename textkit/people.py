@@ -126,7 +126,9 @@ def inflections(name: str) -> frozenset[str]:
     for parse in morphology().parse(name):
         nominative = "nomn" in parse.tag and "sing" in parse.tag
         if nominative and ("Name" in parse.tag or "Surn" in parse.tag or len(forms) == 1):
-            lexeme = [form for form in parse.lexeme if form.tag.number == "sing" and form.tag.gender == parse.tag.gender]
+            lexeme = [
+                form for form in parse.lexeme if form.tag.number == "sing" and form.tag.gender == parse.tag.gender
+            ]
             forms |= {form.word.replace("ё", "е") for form in lexeme}
     if not is_known_russian(name):
         stem = name.rstrip("аяйь") if len(name) > 3 else name

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from match_service.cards import CardView
+from match_service.corpus import CardCorpus
+from match_service.vocabulary import Vocabulary
+
+CARDS = [
+    CardView("A1", "Вход через Google и Яндекс", "Авторизация по OAuth", "A1"),
+    CardView("A2", "Экспорт отчётов в PDF", "Выгрузка о продажах", "A2"),
+    CardView("A4", "Перенос базы на PostgreSQL 16", "Сейчас двенадцатая версия", "A4"),
+]
+
+
+@pytest.fixture
+def corpus() -> CardCorpus:
+    return CardCorpus(CARDS, np.eye(3, dtype=np.float32), np.eye(3, dtype=np.float32))
+
+
+def compare(corpus: CardCorpus, *texts: str):
+    return corpus.compare(texts, np.tile(np.eye(3, dtype=np.float32)[0], (len(texts), 1)))
+
+
+def test_a_text_in_another_language_says_nothing_lexically(corpus: CardCorpus) -> None:
+    scores = compare(corpus, "The weather was lovely yesterday")
+
+    assert scores.lexical.max() == 0
+    assert scores.title_share.max() == 0
+
+
+def test_inflected_words_and_other_scripts_reach_the_title(corpus: CardCorpus) -> None:
+    scores = compare(corpus, "Теперь про экспорты отчёта", "Перенос на постгрес идёт", "через гугл")
+
+    assert scores.title_word.argmax(axis=1).tolist() == [1, 2, 0]
+    assert scores.lexical.argmax(axis=1).tolist() == [1, 2, 0]
+    assert (scores.lexical <= 1).all()
+
+
+def test_a_key_or_a_whole_title_said_aloud_is_named(corpus: CardCorpus) -> None:
+    scores = compare(corpus, "карточка A4, пожалуйста", "это экспорт отчётов в pdf", "A40 и BA4")
+
+    assert scores.named.tolist() == [[0, 0, 1], [0, 1, 0], [0, 0, 0]]
+
+
+def test_dense_scores_are_centred_both_ways(corpus: CardCorpus) -> None:
+    scores = corpus.compare(["a", "b"], np.eye(3, dtype=np.float32)[:2])
+
+    assert scores.dense.mean(axis=1) == pytest.approx([0, 0], abs=1e-5)
+    assert scores.dense_back.mean(axis=0) == pytest.approx([0, 0, 0], abs=1e-5)
+
+
+def test_an_empty_board_compares_to_nothing() -> None:
+    empty = np.zeros((0, 3), dtype=np.float32)
+
+    assert CardCorpus([], empty, empty).compare(["a"], np.eye(3, dtype=np.float32)[:1]).lexical.shape == (1, 0)
+
+
+def test_words_are_widened_only_when_the_board_lacks_them() -> None:
+    vocabulary = Vocabulary(["перенос", "postgresql", "авторизация", "карта"])
+
+    assert vocabulary.widen(["карта", "картон"]) == {"карта": 1.0}
+    assert vocabulary.widen(["постгрес"]) == {"postgresql": 0.8}
+    assert "перенос" in vocabulary.widen(["переносить"])
+    assert vocabulary.widen(["авторизацея"]).keys() == {"авторизация"}
+    assert vocabulary.widen(["42"]) == {}
