@@ -4,6 +4,7 @@ Five hours are 576 MB on disk; only what a model reads at a time is in memory, a
 """
 
 import os
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -162,7 +163,7 @@ def decode_file(source: Path, target: Recording, max_seconds: float | None = Non
         if not container.streams.audio:
             raise NoAudioTrack
         stream = container.streams.audio[0]
-        declared = _declared_seconds(container, stream)
+        declared = _wav_seconds(source) or _declared_seconds(container, stream)
         resampler = _resampler()
         good = damaged = 0
         reported = 0.0
@@ -191,7 +192,7 @@ def decode_file(source: Path, target: Recording, max_seconds: float | None = Non
         if good:
             target.append(_pcm(resampler.resample(None)))
     if target.samples == 0:
-        raise UndecodableAudio if damaged or declared is None or declared > 0 else EmptyAudio
+        raise UndecodableAudio if damaged else EmptyAudio
     # A second covers encoder delay and padding; lost audio shows as more than that.
     if declared is not None and declared - target.duration > max(1.0, 0.02 * declared):
         raise TruncatedAudio(target.duration, declared)
@@ -206,6 +207,25 @@ def _declared_seconds(container: "av.container.InputContainer", stream: "av.Audi
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
     return None if container.duration is None else container.duration / av.time_base
+
+
+def _wav_seconds(source: Path) -> float | None:
+    """The length that a WAV header states; FFmpeg believes the size of the file instead."""
+    with source.open("rb") as file:
+        if (head := file.read(12))[:4] != b"RIFF" or head[8:] != b"WAVE":
+            return None
+        byte_rate = 0
+        while len(chunk := file.read(8)) == 8:
+            name, size = struct.unpack("<4sI", chunk)
+            if name == b"fmt " and size >= 16:
+                byte_rate = struct.unpack("<8xI", file.read(12))[0]
+                size -= 12
+            elif name == b"data":
+                # Recorders that cannot seek write 0 or the greatest number.
+                known = byte_rate and 0 < size < 0xFFFF0000
+                return size / byte_rate if known else None
+            file.seek(size + size % 2, os.SEEK_CUR)
+    return None
 
 
 class PcmConverter:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import kaldi_native_fbank
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from asr_service.audio import SAMPLE_RATE, Samples
+from asr_service.onnx import open_session
 
 __all__ = ["DIMENSION", "HOP", "VoiceEncoder"]
 
@@ -24,12 +24,7 @@ class VoiceEncoder:
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
         """Loads `model.onnx` from the model's folder."""
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(
-            str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_session(folder / "model.onnx", threads)
         self._options = kaldi_native_fbank.FbankOptions()
         self._options.frame_opts.samp_freq = SAMPLE_RATE
         self._options.frame_opts.dither = 0.0

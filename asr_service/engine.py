@@ -3,8 +3,6 @@
 import os
 from dataclasses import dataclass
 
-import torch
-
 from asr_service.adapters import ModelOptions, open_model
 from asr_service.clustering import load_nemo
 from asr_service.embedding import VoiceEncoder
@@ -39,7 +37,6 @@ def load_engine(settings: AsrSettings, store: Store) -> Engine:
         models.ModelMissing: A model was not pulled.
     """
     threads = settings.threads or len(os.sched_getaffinity(0))
-    torch.set_num_threads(threads)
     load_nemo()
     speech = open_model(
         settings.backend,

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from asr_service.audio import SAMPLE_RATE, AudioSource
+from asr_service.onnx import open_session
 from asr_service.vad import FRAME as VAD_FRAME
 
 __all__ = ["FRAME_SECONDS", "LOCAL_SPEAKERS", "WINDOW", "LocalActivity", "SpeakerSegmenter", "segment_windows"]
@@ -51,12 +51,7 @@ class SpeakerSegmenter:
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
         """Loads `model.onnx` from the model's folder."""
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(
-            str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_session(folder / "model.onnx", threads)
 
     def run(self, windows: NDArray[np.float32]) -> NDArray[np.float16]:
         """Probability of each local voice [windows, frames, 3] for audio [windows, samples]."""

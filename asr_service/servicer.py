@@ -31,6 +31,7 @@ _PCM_FORMATS = {
     asr_pb2.AUDIO_ENCODING_PCM_S16LE: "s16",
     asr_pb2.AUDIO_ENCODING_PCM_F32LE: "flt",
 }
+_HALF_CLOSE_SECONDS = 0.3
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -229,6 +230,8 @@ async def _read(
             stream.flush(connection)
         else:
             raise StreamBroken("Config and resume token belong into the first message only.")
+    # A broken connection also ends the requests, a moment before it cancels this call; only what stays is a half-close.
+    await asyncio.sleep(_HALF_CLOSE_SECONDS)
     stream.end(connection)
 
 
@@ -244,7 +247,9 @@ async def _until_failure(
                 await reader
             response = await following
         finally:
-            following.cancel()
+            if not following.done():
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
         if response is None:
             return
         yield response

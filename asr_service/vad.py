@@ -9,6 +9,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from asr_service.audio import SAMPLE_RATE, AudioSource, Samples
+from asr_service.onnx import open_session
 
 __all__ = ["FRAME", "Endpointer", "Region", "VadSettings", "VoiceActivity", "VoiceDetector", "VoiceStream", "detect_regions"]
 
@@ -32,7 +33,7 @@ class VadSettings:
     """Silence that ends a region; shorter ones are pauses between words."""
     min_speech: float = 0.1
     """Shorter regions are clicks and coughs."""
-    padding: float = 0.2
+    padding: float = 0.4
     """Added on both sides: the model reacts late to soft beginnings and early to soft endings."""
 
 
@@ -54,12 +55,7 @@ class VoiceDetector:
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
         """Loads `silero_vad_16k_sequence.onnx`, which takes many frames in one call, from the model's folder."""
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(
-            str(folder / "silero_vad_16k_sequence.onnx"), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_session(folder / "silero_vad_16k_sequence.onnx", threads)
 
     def stream(self) -> "VoiceStream":
         """A fresh state for one recording."""

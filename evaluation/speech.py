@@ -278,6 +278,9 @@ class ManifestItem:
 
 
 def _item(line: Mapping[str, Any], folder: Path) -> ManifestItem:
+    if not isinstance(line, Mapping):
+        raise TypeError("not an object")
+
     def beside(key: str) -> Path | None:
         return folder / line[key] if line.get(key) else None
 

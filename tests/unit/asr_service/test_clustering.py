@@ -1,0 +1,96 @@
+"""How many voices, and which pieces are whose, on vectors with a known truth."""
+
+import numpy as np
+import pytest
+
+from asr_service.clustering import Piece, SpeakerLimits, centroids, cluster_voices
+from asr_service.voices import LiveVoices, keep_numbers
+
+
+def voices(counts: list[int], spread: float, seed: int = 0, dimension: int = 192) -> tuple[np.ndarray, np.ndarray]:
+    """Unit vectors around random centres, in random order, and whose they are."""
+    random = np.random.default_rng(seed)
+    centres = random.normal(size=(len(counts), dimension))
+    truth = random.permutation(np.repeat(np.arange(len(counts)), counts))
+    vectors = centres[truth] + spread * random.normal(size=(len(truth), dimension))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), truth
+
+
+def pieces(count: int) -> list[Piece]:
+    return [Piece(1.5 * place, 1.5 * place + 1.45) for place in range(count)]
+
+
+def same_partition(labels: np.ndarray, truth: np.ndarray) -> bool:
+    return np.array_equal(labels[:, None] == labels[None], truth[:, None] == truth[None])
+
+
+@pytest.mark.parametrize("spread", [0.4, 0.8, 1.2])
+@pytest.mark.parametrize("counts", [[30], [20, 20], [25, 12, 18], [50, 8, 20, 15]])
+def test_count_and_labels_whatever_the_noise(counts: list[int], spread: float) -> None:
+    vectors, truth = voices(counts, spread)
+    assert same_partition(cluster_voices(vectors, pieces(len(truth)), SpeakerLimits()), truth)
+
+
+def test_short_recordings() -> None:
+    assert cluster_voices(np.zeros((0, 192), np.float32), [], SpeakerLimits()).tolist() == []
+    vectors, _ = voices([1], 0.5)
+    assert cluster_voices(vectors, pieces(1), SpeakerLimits()).tolist() == [0]
+    vectors, truth = voices([3, 3], 0.5)
+    assert same_partition(cluster_voices(vectors, pieces(6), SpeakerLimits()), truth)
+
+
+def test_limits_are_kept() -> None:
+    vectors, _ = voices([20, 20, 20], 0.5)
+    assert len(set(cluster_voices(vectors, pieces(60), SpeakerLimits(largest=2)))) == 2
+    assert set(cluster_voices(vectors, pieces(60), SpeakerLimits(largest=1))) == {0}
+    assert len(set(cluster_voices(vectors, pieces(60), SpeakerLimits(smallest=3, largest=3)))) == 3
+
+
+def test_long_recordings_are_thinned_out() -> None:
+    vectors, truth = voices([2_000, 1_500], 0.6)
+    assert same_partition(cluster_voices(vectors, pieces(3_500), SpeakerLimits()), truth)
+
+
+def test_the_same_audio_gives_the_same_speakers() -> None:
+    vectors, _ = voices([20, 20], 1.0)
+    runs = [cluster_voices(vectors, pieces(40), SpeakerLimits()).tolist() for _ in range(2)]
+    assert runs[0] == runs[1]
+
+
+def test_centroids_are_unit_means() -> None:
+    means = centroids(np.array([[1, 0], [0, 1], [1, 0]], np.float32), np.array([0, 0, 1]))
+    assert means.tolist() == pytest.approx(np.array([[0.5**0.5, 0.5**0.5], [1, 0]]))
+
+
+def test_live_voices_keep_their_numbers() -> None:
+    vectors, truth = voices([4, 4], 0.5)
+    first, second = vectors[truth == 0], vectors[truth == 1]
+    live = LiveVoices(8)
+    assert live.assign(np.stack([first[0], second[0]]), [3.0, 2.0]) == [0, 1]
+    assert live.assign(np.stack([second[1], first[1]]), [3.0, 2.0]) == [1, 0]
+    assert live.assign(second[2][None], [1.0]) == [1]
+
+
+def test_two_voices_of_one_stretch_are_never_one_speaker_when_both_are_near() -> None:
+    vectors, truth = voices([2], 0.3)
+    live = LiveVoices(8)
+    live.assign(vectors[:1], [5.0])
+    assert sorted(live.assign(vectors, [5.0, 5.0])) == [0, 1]
+    assert truth.tolist() == [0, 0]
+
+
+def test_little_speech_makes_no_new_speaker() -> None:
+    vectors, truth = voices([1, 1, 1], 0.1)
+    live = LiveVoices(2)
+    assert live.assign(vectors[:1], [3.0]) == [0]
+    assert live.assign(vectors[1:2], [0.5]) == [0]
+    assert live.assign(vectors[1:2], [3.0]) == [1]
+    assert live.assign(vectors[2:], [9.0])[0] in {0, 1}
+    assert len(truth) == 3
+
+
+def test_keep_numbers_follows_the_words() -> None:
+    assert keep_numbers([0, 0, 1, 1, None], [1, 1, 0, 0, 0]) == {1: 0, 0: 1}
+    assert keep_numbers([0, 0, 0, 0], [0, 0, 0, 1]) == {0: 0, 1: 1}
+    assert keep_numbers([None, None], [2, 2]) == {2: 0}
+    assert keep_numbers([], []) == {}
