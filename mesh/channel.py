@@ -48,6 +48,9 @@ def open_channel(
     secret = mesh.token.get_secret_value() if token is None else token
     options: list[tuple[str, Any]] = [
         *TRANSPORT_OPTIONS,
+        # A service that was away for long is found again soon after its start; the default pause grows to two minutes.
+        ("grpc.initial_reconnect_backoff_ms", 300),
+        ("grpc.max_reconnect_backoff_ms", 5_000),
         ("grpc.max_receive_message_length", 4 * mesh.max_message_bytes),
         ("grpc.max_send_message_length", 4 * mesh.max_message_bytes),
         ("grpc.service_config", json.dumps(retry_policy(services))),
