@@ -104,6 +104,7 @@ class AsrLink:
         opened: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         async for response in answers(self._asr.StreamingRecognize(self._requests(opened))):
             if response.HasField("opened"):
+                self._generation += response.opened.resume_token != self._token
                 self._token = response.opened.resume_token
                 if not opened.done():
                     opened.set_result(response.opened.next_sequence)
@@ -118,9 +119,8 @@ class AsrLink:
             resume = StreamResume(resume_token=self._token, last_event_id=self._last_event)
             yield StreamingRecognizeRequest(resume=resume)
         else:
-            self._generation += 1
             self._last_event = 0
-            if self._generation > 1:
+            if self._generation:
                 # What the lost stream had heard is understood later, from the disk; live goes on from here.
                 self._base = self._recording.written_sequence
                 self._shift = seconds_of_chunks(self._recording.config, self._recording.bytes_written)

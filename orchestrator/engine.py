@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 from sqlalchemy.engine import make_url
@@ -135,13 +135,18 @@ class Engine:
         if status is not None and status.status in {"PENDING", "ENQUEUED"}:
             await DBOS.send_async(workflow_id, "look", _WAKE)
 
-    async def is_known(self, workflow_id: str) -> bool:
-        """Tell whether a run was ever started."""
-        return await DBOS.get_workflow_status_async(workflow_id) is not None
+    async def state(self, workflow_id: str) -> Literal["unknown", "running", "done", "broken"]:
+        """Tell how a run stands; a broken one ended with an exception, which is always an error in this program."""
+        status = await DBOS.get_workflow_status_async(workflow_id)
+        if status is None:
+            return "unknown"
+        if status.status in {"PENDING", "ENQUEUED", "DELAYED"}:
+            return "running"
+        return "done" if status.status == "SUCCESS" else "broken"
 
     async def forget(self, workflow_id: str) -> None:
         """Stop a run for good and delete what its journal holds."""
-        if await self.is_known(workflow_id):
+        if await self.state(workflow_id) != "unknown":
             await DBOS.cancel_workflow_async(workflow_id)
             await DBOS.delete_workflow_async(workflow_id)
 

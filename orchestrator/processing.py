@@ -20,9 +20,11 @@ from orchestrator.meetings import ENDED, read_row, set_state
 from orchestrator.tables import AudioSegmentRow, DecisionRow, MeetingRow, ProposalRow
 from orchestrator.texts import say
 from orchestrator.workflow import FIRST_STAGE, workflow_id_of
-from orchestrator.workspaces import read_settings
+from orchestrator.workspaces import language_of, read_settings
 
 __all__ = ["Sweeper", "close_live", "start_workflow"]
+
+_RUNNING = (int(MeetingState.MEETING_STATE_PROCESSING), int(MeetingState.MEETING_STATE_WAITING))
 
 
 async def start_workflow(desk: Desk, row: MeetingRow, stage: Stage = FIRST_STAGE) -> None:
@@ -74,23 +76,29 @@ class Sweeper:
         """Close abandoned streams, start forgotten workflows, wake those with decisions, delete audio that has had its time."""
         async with self._desk.store.read() as session:
             abandoned = await self._abandoned(session)
-            processing = list(
-                await session.scalars(
-                    select(MeetingRow).where(MeetingRow.state == int(MeetingState.MEETING_STATE_PROCESSING))
-                )
-            )
+            running = list(await session.scalars(select(MeetingRow).where(MeetingRow.state.in_(_RUNNING))))
             decided = await self._decided(session)
         for meeting_id in abandoned:
             self._log.info("abandoned stream closed", meeting_id=meeting_id)
             self._live.drop(meeting_id)
             await close_live(self._desk, meeting_id)
-        for row in processing:
-            if not await self._desk.engine.is_known(workflow_id_of(row.meeting_id, row.round)):
-                stage = max(row.stage, int(FIRST_STAGE))
-                await start_workflow(self._desk, row, as_enum(Stage, stage))
+        for row in running:
+            state = await self._desk.engine.state(workflow_id_of(row.meeting_id, row.round))
+            if state == "unknown":
+                await start_workflow(self._desk, row, as_enum(Stage, max(row.stage, int(FIRST_STAGE))))
+            elif state == "broken":
+                await self._give_up(row)
         for workflow_id in decided:
             await self._desk.engine.wake(workflow_id)
         await self._delete_old_audio()
+
+    async def _give_up(self, row: MeetingRow) -> None:
+        """Fail a meeting whose run ended with an exception, so that nobody waits for it."""
+        async with self._desk.store.write() as session:
+            current = await read_row(session, row.meeting_id)
+            if current.round == row.round and current.state in _RUNNING:
+                message = say(await language_of(session, row.workspace_id), "fail_internal")
+                await set_state(session, current, MeetingState.MEETING_STATE_FAILED, failure=message)
 
     async def _abandoned(self, session: AsyncSession) -> list[str]:
         rows = await session.scalars(

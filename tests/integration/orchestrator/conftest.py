@@ -47,6 +47,7 @@ class Client:
     """What a person does, through the public door."""
 
     def __init__(self, port, mesh, token=""):
+        self.port = port
         self.channel = open_channel(f"127.0.0.1:{port}", mesh, [ORCHESTRATOR], token=token)
         self.stub = orchestrator_pb2_grpc.OrchestratorServiceStub(self.channel)
 

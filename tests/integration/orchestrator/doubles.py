@@ -16,7 +16,7 @@ from planerka.common.v1.transcript_pb2 import Evidence, Turn, TurnState
 from planerka.llm.v1 import llm_pb2, llm_pb2_grpc
 from planerka.match.v1 import match_pb2, match_pb2_grpc
 
-from mesh.errors import AlreadyExists, FailedPrecondition, InvalidArgument
+from mesh.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from mesh.times import from_date, from_seconds
 from datetime import date
 
@@ -71,6 +71,7 @@ class Asr(asr_pb2_grpc.AsrServiceServicer):
         self.said = [("S1", "Срок по авторизации пятница."), ("S2", "Хорошо.")]
         self.files = []
         self.chunks = {}
+        self.forgets = False
 
     async def RecognizeFile(self, request_iterator, context):
         data = b""
@@ -93,7 +94,9 @@ class Asr(asr_pb2_grpc.AsrServiceServicer):
     async def StreamingRecognize(self, request_iterator, context):
         requests = aiter(request_iterator)
         first = await anext(requests)
-        token = first.resume.resume_token if first.HasField("resume") else f"token{len(self.chunks) + 1}"
+        if first.HasField("resume") and self.forgets and first.resume.resume_token not in self.chunks:
+            raise NotFound("no such stream", reason="STREAM_NOT_FOUND")
+        token = first.resume.resume_token if first.HasField("resume") else f"new{self.forgets}{len(self.chunks) + 1}"
         heard = self.chunks.setdefault(token, [])
         opened = asr_pb2.Opened(stream_id="stm_1", resume_token=token, next_sequence=len(heard) + 1)
         yield asr_pb2.StreamingRecognizeResponse(opened=opened)

@@ -101,7 +101,7 @@ async def test_two_changes_of_one_card_do_not_stand_in_each_others_way(client, m
     await client.board()
     meeting = await client.talk(
         ("Ирина", "Срок по авторизации пятница."),
-        ("Александр", "Авторизация переходит в работе."),
+        ("Александр", "Авторизация переходит в готово."),
         ("Ирина", "Авторизация почти сделана."),
     )
     proposals = await client.waiting(meeting.meeting_id)
