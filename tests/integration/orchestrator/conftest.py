@@ -51,7 +51,11 @@ class Client:
         self.channel = open_channel(f"127.0.0.1:{port}", mesh, [ORCHESTRATOR], token=token)
         self.stub = orchestrator_pb2_grpc.OrchestratorServiceStub(self.channel)
 
-    async def board(self, columns=("Бэклог", "В работе", "Готово"), cards=(("A1", "Авторизация через Google"), ("A2", "Экспорт отчётов"))):
+    async def board(
+        self,
+        columns=("Бэклог", "В работе", "Готово"),
+        cards=(("A1", "Авторизация через Google"), ("A2", "Экспорт отчётов")),
+    ):
         request = pb.CreateBoardRequest(
             name="Доска",
             columns=columns,
@@ -61,9 +65,9 @@ class Client:
         )
         return await self.stub.CreateBoard(request)
 
-    async def upload(self, data, *, name="meeting.jsonl", format=0, key=None, **config):
+    async def upload(self, data, *, name="meeting.jsonl", key=None, **config):
         meeting = MeetingConfig(idempotency_key=key or uuid.uuid4().hex, **config)
-        first = pb.ImportMeetingRequest(config=pb.ImportConfig(meeting=meeting, file_name=name, format=format))
+        first = pb.ImportMeetingRequest(config=pb.ImportConfig(meeting=meeting, file_name=name))
 
         async def requests():
             yield first
@@ -120,7 +124,9 @@ class Client:
             await asyncio.sleep(0.03)
 
     async def events(self, meeting_id=""):
-        return list((await self.stub.ListEvents(pb.ListEventsRequest(meeting_id=meeting_id, page_size=500))).events)[::-1]
+        return list((await self.stub.ListEvents(pb.ListEventsRequest(meeting_id=meeting_id, page_size=500))).events)[
+            ::-1
+        ]
 
     async def close(self):
         await self.channel.close()
@@ -184,18 +190,24 @@ class MeshUnderTest:
         return Client(port, self.mesh, token)
 
     async def card(self, card_id) -> Card:
-        async with open_channel(f"127.0.0.1:{self.ports['board']}", self.mesh, ["planerka.board.v1.BoardService"]) as channel:
+        async with open_channel(
+            f"127.0.0.1:{self.ports['board']}", self.mesh, ["planerka.board.v1.BoardService"]
+        ) as channel:
             stub = board_pb2_grpc.BoardServiceStub(channel)
             return (await stub.GetCard(board_pb2.GetCardRequest(card_id=card_id))).card
 
     @asynccontextmanager
     async def board_stub(self):
-        async with open_channel(f"127.0.0.1:{self.ports['board']}", self.mesh, ["planerka.board.v1.BoardService"]) as channel:
+        async with open_channel(
+            f"127.0.0.1:{self.ports['board']}", self.mesh, ["planerka.board.v1.BoardService"]
+        ) as channel:
             yield board_pb2_grpc.BoardServiceStub(channel)
 
     @asynccontextmanager
     async def notify_stub(self):
-        async with open_channel(f"127.0.0.1:{self.ports['notify']}", self.mesh, ["planerka.notify.v1.NotifyService"]) as channel:
+        async with open_channel(
+            f"127.0.0.1:{self.ports['notify']}", self.mesh, ["planerka.notify.v1.NotifyService"]
+        ) as channel:
             yield notify_pb2_grpc.NotifyServiceStub(channel)
 
 

@@ -7,6 +7,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Sequence
+from datetime import date
 
 import grpc
 import soundfile
@@ -18,7 +19,6 @@ from planerka.match.v1 import match_pb2, match_pb2_grpc
 
 from mesh.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from mesh.times import from_date, from_seconds
-from datetime import date
 
 WORD = re.compile(r"\w{4,}")
 
@@ -87,7 +87,10 @@ class Asr(asr_pb2_grpc.AsrServiceServicer):
         for number, (speaker, text) in enumerate(said):
             yield asr_pb2.RecognizeFileResponse(turn=turn(f"a{number}", speaker, text, number * 3.0))
         finished = asr_pb2.Finished(
-            duration=from_seconds(len(samples) / rate), turns=len(said), speakers=2 if said else 0, language="ru" if said else ""
+            duration=from_seconds(len(samples) / rate),
+            turns=len(said),
+            speakers=2 if said else 0,
+            language="ru" if said else "",
         )
         yield asr_pb2.RecognizeFileResponse(finished=finished)
 
@@ -122,7 +125,9 @@ class Llm(llm_pb2_grpc.LlmServiceServicer):
         if self.fail_with is not None and request.strategy != llm_pb2.SUMMARY_STRATEGY_EXTRACTIVE:
             raise self.fail_with
         yield llm_pb2.SummarizeResponse(progress=llm_pb2.SummaryProgress(done=1, total=1))
-        part = llm_pb2.SummaryPart(part_id="prt_1", title="Всё", text=request.turns[0].text, turn_ids=[t.turn_id for t in request.turns])
+        part = llm_pb2.SummaryPart(
+            part_id="prt_1", title="Всё", text=request.turns[0].text, turn_ids=[t.turn_id for t in request.turns]
+        )
         yield llm_pb2.SummarizeResponse(part=part)
         yield llm_pb2.SummarizeResponse(finished=llm_pb2.SummaryFinished(overview="Обсудили задачи.", language="ru"))
 
@@ -181,7 +186,9 @@ class Match(match_pb2_grpc.MatchServiceServicer):
                 shared = words & {word.lower()[:6] for word in WORD.findall(card.title)}
                 if shared:
                     found.decision, found.card_id = match_pb2.MATCH_DECISION_AUTO, card.card_id
-                    found.candidates.add(card_id=card.card_id, probability=0.9, signals=match_pb2.MatchSignals(lexical=1.0))
+                    found.candidates.add(
+                        card_id=card.card_id, probability=0.9, signals=match_pb2.MatchSignals(lexical=1.0)
+                    )
         return response
 
     async def Difference(self, request, context):
@@ -190,7 +197,9 @@ class Match(match_pb2_grpc.MatchServiceServicer):
             change = self._change(request, text.text)
             if change is not None:
                 evidence = Evidence(turn_id=text.text_id, quote=text.text, speaker=text.speaker)
-                response.changes.append(ProposedChange(change=change, evidence=[evidence], reason="Сказано", confidence=0.8))
+                response.changes.append(
+                    ProposedChange(change=change, evidence=[evidence], reason="Сказано", confidence=0.8)
+                )
         return response
 
     def _change(self, request, text):
@@ -204,7 +213,9 @@ class Match(match_pb2_grpc.MatchServiceServicer):
             return CardChange(set_due_date=change)
         for column in request.board.columns:
             if f"в {column.title.lower()}" in lower:
-                move = MoveCard(column_id=column.column_id, column_title=column.title, previous_column_id=request.card.column_id)
+                move = MoveCard(
+                    column_id=column.column_id, column_title=column.title, previous_column_id=request.card.column_id
+                )
                 return CardChange(move_card=move)
         return CardChange(add_comment=AddComment(text=text))
 

@@ -38,7 +38,9 @@ class Process:
 
     async def __aenter__(self):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PLANERKA_")}
-        environment |= {f"PLANERKA_MESH__{name.upper()}_ADDRESS": f"127.0.0.1:{port}" for name, port in self.mesh.ports.items()}
+        environment |= {
+            f"PLANERKA_MESH__{name.upper()}_ADDRESS": f"127.0.0.1:{port}" for name, port in self.mesh.ports.items()
+        }
         environment |= {
             "PLANERKA_HOME": str(self.mesh.home),
             "PLANERKA_MESH__LOG_LEVEL": "WARNING",
@@ -157,7 +159,9 @@ async def test_every_crash_point_ends_like_an_undisturbed_run(mesh, module, name
         kinds = [event.kind for event in await client.events(meeting.meeting_id)]
         for once in (EventKind.EVENT_KIND_PROPOSAL_CREATED, EventKind.EVENT_KIND_DECIDED, EventKind.EVENT_KIND_APPLIED):
             assert kinds.count(once) == 1
-        finished = [e.stage for e in await client.events(meeting.meeting_id) if e.kind == EventKind.EVENT_KIND_STAGE_FINISHED]
+        finished = [
+            e.stage for e in await client.events(meeting.meeting_id) if e.kind == EventKind.EVENT_KIND_STAGE_FINISHED
+        ]
         assert finished == sorted(set(finished))
         assert finished[-1] == Stage.STAGE_CLOSE
 
@@ -213,5 +217,3 @@ def grpc_refusal():
     from mesh.errors import InvalidArgument
 
     return InvalidArgument("too long", reason="TOO_LONG")
-
-

@@ -18,7 +18,11 @@ from mesh.errors import remote_error
 
 CLOSED, FAILED = MeetingState.MEETING_STATE_CLOSED, MeetingState.MEETING_STATE_FAILED
 DUE = CalendarDate(year=2026, month=3, day=6)
-TALK = (("Ирина", "Срок по авторизации пятница."), ("Александр", "Экспорт готов наполовину."), ("Ирина", "Спасибо всем."))
+TALK = (
+    ("Ирина", "Срок по авторизации пятница."),
+    ("Александр", "Экспорт готов наполовину."),
+    ("Ирина", "Спасибо всем."),
+)
 
 
 async def refused(call):
@@ -59,7 +63,11 @@ async def test_an_approved_change_is_on_the_board_once(client, mesh):
     assert kinds.count(EventKind.EVENT_KIND_APPLIED) == 1
     assert kinds.count(EventKind.EVENT_KIND_DECIDED) == 2
     finished = [event.stage for event in events if event.kind == EventKind.EVENT_KIND_STAGE_FINISHED]
-    assert finished == [s for s in range(Stage.STAGE_TRANSCRIBE, Stage.STAGE_CLOSE + 1) if s not in (Stage.STAGE_WAIT, Stage.STAGE_APPLY)]
+    assert finished == [
+        s
+        for s in range(Stage.STAGE_TRANSCRIBE, Stage.STAGE_CLOSE + 1)
+        if s not in (Stage.STAGE_WAIT, Stage.STAGE_APPLY)
+    ]
     assert [learned.approved for learned in mesh.match.servicer.learned] == [True, False]
     assert f"{meeting.meeting_id}:transcript" in mesh.llm.servicer.documents
 
@@ -248,7 +256,7 @@ async def test_watching_shows_everything_and_ends(client):
 
     async def watch():
         async for update in client.stub.WatchMeeting(pb.WatchMeetingRequest(meeting_id=meeting.meeting_id)):
-            seen.append(update)
+            seen.append(update)  # noqa: PERF401 - what was seen before a failure counts
 
     watching = asyncio.create_task(watch())
     (proposal,) = await client.waiting(meeting.meeting_id)
@@ -273,7 +281,9 @@ async def test_going_back_makes_the_steps_anew(client, mesh):
     end = asyncio.get_running_loop().time() + 15
     pending = []
     while not pending and asyncio.get_running_loop().time() < end:
-        pending = [p for p in await client.proposals(meeting.meeting_id) if p.state == ProposalState.PROPOSAL_STATE_PENDING]
+        pending = [
+            p for p in await client.proposals(meeting.meeting_id) if p.state == ProposalState.PROPOSAL_STATE_PENDING
+        ]
         await asyncio.sleep(0.05)
     states = {p.proposal_id: p.state for p in await client.proposals(meeting.meeting_id)}
     assert states.pop(before.proposal_id) == ProposalState.PROPOSAL_STATE_SUPERSEDED
