@@ -164,7 +164,8 @@ async def _stream(client: Client, folder: Path, board_id: str, output: Output) -
         started=begin_of(truth.get("date")),
     )
     chunks = paced(file_chunks(folder / "meeting.flac"), 0)
-    live = LiveStream(client, config, chunks, CliSettings.load().window_chunks)
+    settings = CliSettings.load()
+    live = LiveStream(client, config, chunks, settings.window_chunks, settings.ahead_seconds)
     with LiveTranscript(output) as transcript:
         async with aclosing(live.events()) as events:
             async for event in events:

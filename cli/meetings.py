@@ -143,7 +143,7 @@ def stream(
     """Stream a recording or the microphone, and print the transcript while people talk."""
     if (file is None) is not microphone:
         raise typer.BadParameter("give either a file or --microphone")
-    session = session_of(context)
+    session, settings = session_of(context), CliSettings.load()
     if file is not None:
         # What cannot be decoded must not open a meeting.
         length_of(file)
@@ -162,7 +162,9 @@ def stream(
                 strategy=strategy,
             )
             output.note("meeting.listening") if file is None else output.note("meeting.sending", name=file.name)
-            live = LiveStream(client, config, chunks, CliSettings.load().window_chunks)
+            live = LiveStream(
+                client, config, chunks, settings.window_chunks, settings.ahead_seconds if file is not None else None
+            )
             with LiveTranscript(output) as transcript, _ctrl_c_finishes(live):
                 async with aclosing(live.events()) as events:
                     async for event in events:

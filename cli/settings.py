@@ -33,6 +33,9 @@ class CliSettings(Section):
     window_chunks: int = Field(
         100, ge=1, le=10_000, description="Chunks of 100 ms that a live stream sends ahead of the acknowledgements."
     )
+    ahead_seconds: float = Field(
+        20.0, ge=1, description="Seconds of a file that a live stream sends ahead of the transcription."
+    )
     call_seconds: float = Field(60.0, gt=0, description="Deadline in seconds of an ordinary call to the orchestrator.")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 
 import grpc
@@ -15,12 +15,16 @@ from cli.audio import CHUNK_SECONDS, SAMPLE_RATE
 from cli.client import Client
 from cli.errors import UsageWrong
 from mesh.errors import remote_error
-from mesh.times import from_seconds
+from mesh.times import from_seconds, to_seconds
 
 __all__ = ["LiveStream"]
 
 _ATTEMPTS = 5
 """Broken connections in a row, without a new acknowledgement between, after which the client gives up."""
+_PATIENCE = 60.0
+"""Seconds without any progress of the transcription after which audio is sent without it."""
+_END = 0.5
+"""Seconds at the end of a recording that hold no word any more."""
 _AHEAD = 10
 """Chunks that are decoded before they can be sent."""
 
@@ -44,10 +48,18 @@ class LiveStream:
         config: How the meeting is treated.
         chunks: Pieces of 100 ms: 16 kHz, mono, signed 16-bit little-endian.
         window: Chunks that may be sent ahead of the acknowledgements.
+        ahead_seconds: Seconds of audio that may be sent ahead of the transcription; None for a source that cannot wait. An
+            acknowledgement tells only that audio is safe: a file that is sent as fast as the disk takes it would be over
+            before its first turn, so it also waits at its end until its last words are final.
     """
 
     def __init__(
-        self, client: Client, config: meeting_pb2.MeetingConfig, chunks: AsyncIterator[bytes], window: int
+        self,
+        client: Client,
+        config: meeting_pb2.MeetingConfig,
+        chunks: AsyncIterator[bytes],
+        window: int,
+        ahead_seconds: float | None = None,
     ) -> None:
         self._client = client
         self._config = config
@@ -57,6 +69,8 @@ class LiveStream:
         self._feeder: asyncio.Task[None] | None = None
         self._failure: UsageWrong | None = None
         self._window = window
+        self._ahead = ahead_seconds
+        self._transcribed = self._final = 0.0
         self._sent: deque[_Chunk] = deque()
         self._next = 1
         self._over = False
@@ -137,14 +151,28 @@ class LiveStream:
             while len(self._sent) >= self._window:
                 self._room.clear()
                 await self._room.wait()
+            await self._hearing(lambda: self.seconds - self._transcribed < (self._ahead or 0))
             data = await self._ready.get()
             if data is None:
                 self._over = True
+                if self._ahead is not None:
+                    yield orchestrator_pb2.StreamMeetingRequest(flush=asr_pb2.Flush())
+                    await self._hearing(lambda: self._final > self.seconds - _END)
                 return
             chunk = _Chunk(self._next, data)
             self._next += 1
             self._sent.append(chunk)
             yield chunk.message()
+
+    async def _hearing(self, enough: Callable[[], bool]) -> None:
+        """Wait until the transcription has come far enough, as long as it comes further at all."""
+        while self._ahead is not None and not enough():
+            self._room.clear()
+            try:
+                await asyncio.wait_for(self._room.wait(), _PATIENCE)
+            except TimeoutError:
+                # Live words are a service to those who watch; the recording itself needs nobody who listens.
+                self._ahead = None
 
     def _first(self) -> orchestrator_pb2.StreamMeetingRequest:
         if self._token:
@@ -168,6 +196,10 @@ class LiveStream:
             self._opened.set()
         elif kind == "ack":
             self._forget(event.ack.sequence)
+        elif kind == "progress":
+            self._transcribed = to_seconds(event.progress.transcribed)
+            self._final = to_seconds(event.progress.final)
+            self._room.set()
 
     def _forget(self, sequence: int) -> None:
         while self._sent and self._sent[0].sequence <= sequence:

@@ -135,12 +135,22 @@ def _buttons(
 ) -> None:
     key = one.proposal_id
     with st.container(horizontal=True, gap="small"):
-        if st.button(texts("approve"), key=f"approve-{key}", type="primary"):
-            _decide(one, proposal_pb2.VERDICT_APPROVE, orchestrator, texts)
+        # Callbacks: a press counts even where the proposal is decided elsewhere before the page is drawn again.
+        st.button(
+            texts("approve"),
+            key=f"approve-{key}",
+            type="primary",
+            on_click=_decide,
+            args=(one, proposal_pb2.VERDICT_APPROVE, orchestrator, texts),
+        )
         with st.popover(texts("edit"), key=f"edit-{key}"):
             _editor(one, board, orchestrator, texts)
-        if st.button(texts("reject"), key=f"reject-{key}"):
-            _decide(one, proposal_pb2.VERDICT_REJECT, orchestrator, texts)
+        st.button(
+            texts("reject"),
+            key=f"reject-{key}",
+            on_click=_decide,
+            args=(one, proposal_pb2.VERDICT_REJECT, orchestrator, texts),
+        )
 
 
 def _editor(
@@ -164,6 +174,7 @@ def _editor(
         if st.form_submit_button(texts("save"), type="primary"):
             other = card_id if card_id != one.card.card.card_id else ""
             _decide(one, proposal_pb2.VERDICT_EDIT, orchestrator, texts, edited=edited, card_id=other, note=note)
+            st.rerun()
 
 
 def _fields(
@@ -224,7 +235,6 @@ def _decide(
         st.session_state["notice"] = ("error", f"{error.message} [{error.reason}]")
     else:
         st.session_state["notice"] = _notice(decided, texts)
-    st.rerun()
 
 
 def _notice(decided: proposal_pb2.Proposal, texts: Texts) -> tuple[str, str]:

@@ -50,6 +50,8 @@ class Double(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         self.imported: dict[str, bytes] = {}
         self.ack_every = 1
         self.drop_after: int | None = None
+        self.hears = True
+        self.flushed = 0
         self._lock = threading.Lock()
         truth = json.loads((sample / "truth.json").read_text(encoding="utf-8"))
         content = json.loads((sample / "board.json").read_text(encoding="utf-8"))
@@ -141,7 +143,10 @@ class Double(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         yield orchestrator_pb2.StreamMeetingResponse(event_id=1, opened=opened)
         told = 0
         for request in requests:
-            self.received.append(request.audio.sequence)
+            if request.HasField("flush"):
+                self.flushed += 1
+            else:
+                self.received.append(request.audio.sequence)
             if self.drop_after == len(self.received):
                 self.drop_after = None
                 context.abort(grpc.StatusCode.UNAVAILABLE, "the connection broke")
@@ -149,6 +154,13 @@ class Double(orchestrator_pb2_grpc.OrchestratorServiceServicer):
                 ack = orchestrator_pb2.StreamMeetingResponse()
                 ack.ack.sequence = self.received[-1]
                 yield ack
+            if self.hears and (request.HasField("flush") or len(self.received) % 20 == 0):
+                progress = orchestrator_pb2.StreamMeetingResponse()
+                heard = from_seconds(len(self.received) / 10)
+                progress.progress.transcribed.CopyFrom(heard)
+                if request.HasField("flush"):
+                    progress.progress.final.CopyFrom(heard)
+                yield progress
             while told < len(self.turns) and self.turns[told].end.seconds < len(self.received) / 10:
                 yield orchestrator_pb2.StreamMeetingResponse(event_id=told + 2, turn=self.turns[told])
                 told += 1

@@ -79,7 +79,7 @@ def test_two_meshes_do_not_collide(tmp_path: Path) -> None:
 def test_a_service_that_cannot_start_is_told_with_its_log(home: Path) -> None:
     broken = {**os.environ, "PLANERKA_BOARD__NO_SUCH_SETTING": "1"}
     with (
-        pytest.raises(LaunchFailed, match="(?s)board.*no_such_setting"),
+        pytest.raises(LaunchFailed, match=r"(?s)board.*no_such_setting"),
         Mesh(home, ["board", "notify"], ports="free", environment=broken),
     ):
         pass

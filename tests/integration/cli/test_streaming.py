@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cli import streaming
 from cli.client import connect
 from cli.errors import UsageWrong
 from cli.meetings import meeting_config
@@ -27,13 +28,10 @@ async def chunks(count: int, asked: list[int] | None = None) -> AsyncIterator[by
 
 
 async def stream(double: Double, source: AsyncIterator[bytes], window: int = 100) -> list[str]:
-    kinds = []
     async with connect(double.address) as client:
         live = LiveStream(client, meeting_config("", title="x"), source, window)
         async with aclosing(live.events()) as events:
-            async for event in events:
-                kinds.append(event.WhichOneof("response"))
-    return kinds
+            return [event.WhichOneof("response") async for event in events]
 
 
 async def test_all_chunks_arrive_once_and_in_order(double: Double) -> None:
@@ -45,7 +43,7 @@ async def test_all_chunks_arrive_once_and_in_order(double: Double) -> None:
 
 
 async def test_no_more_than_the_window_is_unacknowledged(double: Double) -> None:
-    double.ack_every = 10**9
+    double.ack_every, double.hears = 10**9, False
     asked: list[int] = []
     async with connect(double.address) as client:
         live = LiveStream(client, meeting_config("", title="x"), chunks(1000, asked), 20)
@@ -65,6 +63,28 @@ async def test_a_broken_connection_loses_and_repeats_nothing(double: Double) -> 
     kinds = await stream(double, chunks(300))
     assert double.received == list(range(1, 301))
     assert kinds.count("opened") == 2
+    assert kinds[-1] == "closed"
+
+
+async def test_a_file_waits_for_its_words(double: Double) -> None:
+    async with connect(double.address) as client:
+        live = LiveStream(client, meeting_config("", title="x"), chunks(300), 100, 5.0)
+        async with aclosing(live.events()) as events:
+            async for event in events:
+                if event.HasField("progress"):
+                    assert live.seconds - event.progress.transcribed.seconds < 5.0 + 0.2
+    assert double.received == list(range(1, 301))
+    assert double.flushed == 1
+
+
+async def test_a_file_goes_on_without_words_where_none_come(double: Double, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streaming, "_PATIENCE", 0.2)
+    double.hears = False
+    async with connect(double.address) as client:
+        live = LiveStream(client, meeting_config("", title="x"), chunks(300), 100, 5.0)
+        async with aclosing(live.events()) as events:
+            kinds = [event.WhichOneof("response") async for event in events]
+    assert double.received == list(range(1, 301))
     assert kinds[-1] == "closed"
 
 
