@@ -25,6 +25,8 @@ _LETTERS: Final = 500
 _TOKENS: Final = 400
 _MOST_SOURCES: Final = 4
 _REMEMBERED: Final = 2
+_MARGIN: Final = 0.15
+"""How much less than the best source one that the model names may hold."""
 _ANSWER_SUPPORT: Final = 0.6
 _QUESTION_SUPPORT: Final = 0.34
 _MARKS: Final = re.compile(r"\s*\[\d+(?:,\s*\d+)*\]")
@@ -105,7 +107,7 @@ class Answerer:
             return
         messages = render("answer", question.language, sources=sources, question=question.text, history=recent)
         reply = await self._model.chat(messages, _Draft, _TOKENS)
-        used = _sources(reply.value, sources)
+        used = _sources(reply.value, question.text, sources)
         text = _MARKS.sub("", reply.value.answer).strip()
         if not reply.value.answered or not holds(text, query, used):
             yield unknown(question.language)
@@ -151,13 +153,18 @@ def holds(text: str, question: str, sources: Sequence[Found]) -> bool:
     return sum(1 for word in asked if matches(word, held)) / len(asked) >= _QUESTION_SUPPORT
 
 
-def _sources(draft: _Draft, sources: Sequence[Found]) -> list[Found]:
-    """Return the sources that the draft names; those that hold most of its words where it names none."""
-    named = [sources[number - 1] for number in dict.fromkeys(draft.sources) if 1 <= number <= len(sources)]
-    if named or not draft.answer:
-        return named
-    words = set(lemmas(draft.answer))
-    return [max(sources, key=lambda source: overlap(words, set(lemmas(source.text))))]
+def _sources(draft: _Draft, question: str, sources: Sequence[Found]) -> list[Found]:
+    """Return the sources of a draft, those first that hold most of its words.
+
+    A small model names wrong numbers, so a source counts by what it holds; that the draft names it only breaks ties.
+    """
+    words = set(lemmas(draft.answer)) | set(lemmas(question))
+    shares = [overlap(words, set(lemmas(f"{source.header} {source.text}", keep_stop_words=True))) for source in sources]
+    best = max(shares)
+    named = {number - 1 for number in draft.sources}
+    order = sorted(range(len(sources)), key=lambda place: (-shares[place], place not in named, place))
+    kept = [place for place in order if shares[place] >= best - (_MARGIN if place in named else 0.0)]
+    return [sources[place] for place in kept[:_MOST_SOURCES]]
 
 
 def _pieces(text: str) -> list[str]:

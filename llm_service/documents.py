@@ -10,11 +10,13 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from llm_service.talk import cut_sentences
+from llm_service.topics import opens_topic
 from mesh.ids import derived_id
 
 __all__ = ["Chunk", "Document", "Passage", "audience_of", "cut_document", "paragraphs"]
 
 _HEADING: Final = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
+_HALF_FULL: Final = 0.4
 _PARAGRAPH: Final = re.compile(r"\n\s*\n")
 
 
@@ -91,7 +93,8 @@ def paragraphs(text: str, *, markdown: bool) -> tuple[Passage, ...]:
 def cut_document(workspace_id: str, document: Document, day: str, size: int) -> list[Chunk]:
     """Return the chunks of a document.
 
-    Whole passages are put together up to `size` characters; a longer one is cut between sentences. Chunks never cross a section.
+    Passages are put together up to `size` characters; turns may be parted between sentences. A chunk that is half full ends where the
+    subject is changed aloud, and no chunk crosses a section.
 
     Args:
         workspace_id: Part of the chunks' identity.
@@ -101,8 +104,9 @@ def cut_document(workspace_id: str, document: Document, day: str, size: int) -> 
     """
     groups: list[list[Passage]] = []
     for passage in (piece for whole in document.passages for piece in _pieces(whole, size)):
-        fits = groups and groups[-1][0].section == passage.section
-        if fits and sum(len(one.text) for one in groups[-1]) + len(passage.text) <= size:
+        length = sum(len(one.text) for one in groups[-1]) if groups else 0
+        fits = groups and groups[-1][0].section == passage.section and length + len(passage.text) <= size
+        if fits and not (length >= _HALF_FULL * size and opens_topic(passage.text)):
             groups[-1].append(passage)
         else:
             groups.append([passage])
@@ -143,13 +147,13 @@ def _chunk(chunk_id: str, number: int, title: str, day: str, group: Sequence[Pas
 
 
 def _pieces(passage: Passage, size: int) -> list[Passage]:
-    if len(passage.text) <= size:
+    if len(passage.text) <= size and not passage.turn_id:
         return [passage] if passage.text.strip() else []
     pieces: list[str] = []
     for start, end in cut_sentences(passage.text):
         sentence = passage.text[start:end]
         for part in (sentence[place : place + size] for place in range(0, len(sentence), size)):
-            if pieces and len(pieces[-1]) + len(part) < size:
+            if pieces and not passage.turn_id and len(pieces[-1]) + len(part) < size:
                 pieces[-1] = f"{pieces[-1]} {part}"
             else:
                 pieces.append(part)

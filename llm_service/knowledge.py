@@ -19,7 +19,7 @@ from typing import Any, Final, TypeVar
 from google.protobuf.message import Message
 
 from llm_service.documents import Chunk, Document, audience_of, cut_document
-from llm_service.retrieval import fuse
+from llm_service.retrieval import fuse, share_of_words
 from llm_service.settings import LlmSettings
 from llm_service.vectors import Entry, Filter, Vectors
 from mesh.database import Database, once
@@ -206,7 +206,7 @@ class Knowledge:
         return deleted
 
     async def search(self, query: str, access: Access, narrowed: Narrowed, limit: int) -> list[Found]:
-        """Return the chunks that fit a query best, best first: nearest in meaning and matching in words, ranks joined."""
+        """Return the chunks that fit a query best, best first: nearest in meaning and matching in words, joined."""
         audiences = None
         if access.readers is not None:
             readers = sorted(access.readers)
@@ -220,10 +220,11 @@ class Knowledge:
         near, matching = await asyncio.gather(
             self._vectors.nearest(vector, allowed, depth), self._vectors.matching(words, allowed, depth)
         )
-        ranked = fuse(near, matching)
-        rows = await self._database.run(
-            lambda c: _rows(c, access.workspace_id, audiences, [chunk_id for chunk_id, _ in ranked[:depth]])
-        )
+        found = list(dict.fromkeys(chunk_id for chunk_id, _ in [*matching, *near]))
+        rows = await self._database.run(lambda c: _rows(c, access.workspace_id, audiences, found))
+        best = next((rows[chunk_id] for chunk_id, _ in matching if chunk_id in rows), None)
+        text = "" if best is None else _searched(best["header"], json.loads(best["speakers"]), best["text"])
+        ranked = fuse(near, matching, share_of_words(words, await asyncio.to_thread(lemmas, text)))
         return [_found(rows[chunk_id], score) for chunk_id, score in ranked if chunk_id in rows][:limit]
 
     async def _entries(self, workspace_id: str, document: Document, chunks: Sequence[Chunk]) -> list[Entry]:

@@ -62,7 +62,7 @@ class LlmSettings(Section):
         1500, ge=200, description="Tokens of talk that one call of the model gets at most when it sums up."
     )
     answer_tokens: int = Field(
-        900, ge=200, description="Tokens of sources that one call of the model gets at most when it answers."
+        600, ge=200, description="Tokens of sources that one call of the model gets at most when it answers."
     )
 
     def folder(self) -> Path:

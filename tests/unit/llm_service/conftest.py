@@ -89,10 +89,18 @@ def endpoint() -> Iterator[FakeEndpoint]:
     thread.join()
 
 
-def make_talk(*turns: tuple[str, str], language: str = "ru", people: tuple[str, ...] = ("Ирина", "Анна", "Александр")) -> Talk:
+def make_talk(
+    *turns: tuple[str, str], language: str = "ru", people: tuple[str, ...] = ("Ирина", "Анна", "Александр")
+) -> Talk:
     """A talk of Monday, 2 March 2026; its people have their names as keys."""
     said = tuple(Said(f"t{number}", who, text, person=who) for number, (who, text) in enumerate(turns, start=1))
-    return Talk(said, date(2026, 3, 2), language, tuple(Person(name, (name,)) for name in people), {name: name for name in people})
+    return Talk(
+        said,
+        date(2026, 3, 2),
+        language,
+        tuple(Person(name, (name,)) for name in people),
+        {name: name for name in people},
+    )
 
 
 @pytest.fixture

@@ -33,7 +33,14 @@ def test_a_sentence_shows_what_it_does(text, kind):
 
 
 @pytest.mark.parametrize(
-    "text", ["Коллеги, доброе утро.", "Полный возврат работает.", "Александр, начни, пожалуйста, с авторизации.", "I'll see you tomorrow.", "Хорошего дня."]
+    "text",
+    [
+        "Коллеги, доброе утро.",
+        "Полный возврат работает.",
+        "Александр, начни, пожалуйста, с авторизации.",
+        "I'll see you tomorrow.",
+        "Хорошего дня.",
+    ],
 )
 def test_talk_is_not_work(text):
     assert not find_cues(text)

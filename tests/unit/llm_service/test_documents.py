@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llm_service.documents import Document, Passage, audience_of, cut_document, paragraphs
-from llm_service.retrieval import fuse
+from llm_service.retrieval import fuse, share_of_words
 from llm_service.vectors import Filter
 
 
@@ -35,7 +35,11 @@ def test_a_text_without_any_end_of_sentence_is_cut_too():
 
 def test_markdown_sections_stay_apart():
     passages = paragraphs("Введение.\n\n# Релиз\n\nВыпуск в мае.\n\n## Риски ##\n\nМало тестов.", markdown=True)
-    assert [(one.section, one.text) for one in passages] == [("", "Введение."), ("Релиз", "Выпуск в мае."), ("Риски", "Мало тестов.")]
+    assert [(one.section, one.text) for one in passages] == [
+        ("", "Введение."),
+        ("Релиз", "Выпуск в мае."),
+        ("Риски", "Мало тестов."),
+    ]
     chunks = cut_document("w", document(*passages), "", 300)
     assert [chunk.header for chunk in chunks] == ["Планёрка", "Планёрка · Релиз", "Планёрка · Риски"]
 
@@ -66,7 +70,30 @@ def test_a_reader_without_rights_still_has_an_audience():
     assert "audience" not in Filter("w", None).expression()
 
 
-def test_what_both_rankings_like_comes_first():
-    ranked = fuse([("a", 0.9), ("b", 0.8), ("c", 0.7)], [("b", 9.0), ("d", 3.0)])
+def test_words_in_common_decide_between_neighbours():
+    ranked = fuse([("a", 0.86), ("b", 0.85), ("c", 0.80)], [("b", 9.0), ("d", 3.0)], held=1.0)
     assert ranked[0][0] == "b"
     assert {chunk for chunk, _ in ranked} == {"a", "b", "c", "d"}
+
+
+def test_words_that_agree_by_chance_do_not_count():
+    ranked = fuse([("a", 0.86), ("b", 0.85)], [("b", 9.0)], held=0.2)
+    assert [chunk for chunk, _ in ranked] == ["a", "b"]
+
+
+def test_a_share_counts_each_word_once():
+    assert share_of_words(["база", "база", "перенос"], ["база", "сервер"]) == 0.5
+    assert share_of_words([], ["база"]) == 0.0
+
+
+def test_a_half_full_chunk_ends_where_the_subject_changes():
+    said = [
+        "Полный возврат работает, а с частичным есть проблема.",
+        "Понятно, ждём. И ещё, маркетинг просит промокоды.",
+        "Это две недели работы.",
+    ]
+    turns = [Passage(text, f"t{number}", "Анна") for number, text in enumerate(said)]
+    chunks = cut_document("w", document(*turns), "", 160)
+    assert [chunk.text.count("промокоды") for chunk in chunks] == [0, 1]
+    assert chunks[0].turn_ids == ("t0", "t1")
+    assert chunks[1].turn_ids == ("t1", "t2")

@@ -35,7 +35,12 @@ async def test_a_right_answer_is_parsed_and_its_cost_is_told(endpoint):
     endpoint.say(RIGHT)
     reply = await client_of(endpoint).chat(QUESTION, City, 50)
     assert reply.value == City(name="Казань", parts=[Inner(turns=[1, 2])])
-    assert (reply.usage.prompt_tokens, reply.usage.completion_tokens, reply.usage.calls, reply.usage.retries) == (7, 3, 1, 0)
+    assert (reply.usage.prompt_tokens, reply.usage.completion_tokens, reply.usage.calls, reply.usage.retries) == (
+        7,
+        3,
+        1,
+        0,
+    )
 
 
 async def test_the_schema_is_sent_in_the_nested_shape(endpoint):

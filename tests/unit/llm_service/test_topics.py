@@ -21,7 +21,14 @@ def test_an_empty_turn_has_no_sentences():
 
 @pytest.mark.parametrize(
     "text",
-    ["Теперь отчёты.", "И ещё, маркетинг просит промокоды.", "Анна, как возвраты?", "Что у тебя с базой данных?", "Okay, so what about the budget?", "Next, the tests."],
+    [
+        "Теперь отчёты.",
+        "И ещё, маркетинг просит промокоды.",
+        "Анна, как возвраты?",
+        "Что у тебя с базой данных?",
+        "Okay, so what about the budget?",
+        "Next, the tests.",
+    ],
 )
 def test_the_subject_is_changed_aloud(text):
     assert opens_topic(text)
@@ -35,7 +42,11 @@ def test_the_subject_goes_on(text):
 def vectors_of(*groups: int) -> np.ndarray:
     """One direction per group, a little noise."""
     noise = np.random.default_rng(7)
-    rows = [np.eye(16)[number] + noise.normal(scale=0.05, size=16) for number, size in enumerate(groups) for _ in range(size)]
+    rows = [
+        np.eye(16)[number] + noise.normal(scale=0.05, size=16)
+        for number, size in enumerate(groups)
+        for _ in range(size)
+    ]
     rows = np.array(rows, dtype=np.float32) + 2.0
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
