@@ -25,7 +25,7 @@ from evaluation.matching import auroc, link_figures, read_beir
 from match_service import features, matching, sequence
 from match_service.cards import CardView
 from match_service.corpus import CardCorpus, PairScores
-from match_service.talk import Cue, Said, sentences
+from match_service.talk import Cue, Said, Sentence, sentences
 from match_service.weights import Scale, TalkWeights, Weights, parse
 from textkit.embedder import Embedder
 from textkit.people import Person
@@ -33,6 +33,8 @@ from textkit.people import Person
 FOLDS = 5
 WANTED = 0.95
 CONFIDENCE = 0.9
+LARGE = 500
+"""Queries from which a set has a say in the AUTO threshold, which must hold on each of them."""
 MASKED = 0.15
 """Weight of a query whose answers were taken out, beside one as it is."""
 RIDGE = 1e-3
@@ -166,6 +168,7 @@ class Meeting:
     turns: list[Said]
     truth: list[str | None]
     corpus: CardCorpus
+    parts: list[Sentence]
     places: dict[int, list[int]]
     block: features.TalkFeatures
     allowed: np.ndarray
@@ -245,7 +248,7 @@ def load_meeting(folder: Path, embed: CachedEmbedder, noisy: bool) -> Meeting:
         "new": np.stack([block.new[n] for n in features.NEW], 1).astype(np.float64),
         "step": np.stack([block.step[n] for n in features.STEP], 1).astype(np.float64),
     }
-    return Meeting(folder.name, noisy, turns, labels, corpus, places, block, allowed, tables)
+    return Meeting(folder.name, noisy, turns, labels, corpus, parts, places, block, allowed, tables)
 
 
 SIZES = (len(features.CARD), len(features.NOTHING), len(features.NEW), len(features.STEP), 3)
@@ -320,7 +323,7 @@ def answers(meeting: Meeting, weights: TalkWeights) -> tuple[list[str | None], l
     """Return the found card of every turn and its uncalibrated log-odds."""
     emission, stay = matching.block_scores(meeting.block, weights)
     chain = sequence.Chain(emission, stay, weights.stay_nothing, weights.leave, weights.enter_new)
-    states, chances = sequence.best_path(chain), sequence.marginals(chain)
+    states, chances = matching.read_chain(chain, meeting.parts)
     groups = matching.new_card_groups(states)
     found: list[str | None] = []
     odds: list[float] = []
@@ -477,9 +480,8 @@ def fit_texts(values: dict, sets: Sequence[Texts]) -> None:
             for r in out:
                 hit = [k + 1 for k, c in enumerate(order[r]) if c in data.gold[r]]
                 h["rank"][r] = hit[0] if hit else 0
-    p = np.concatenate([held[s.name]["right"] for s in sets])
-    ok = np.concatenate([held[s.name]["rank"] == 1 for s in sets])
-    values["auto_text"] = threshold(p, ok, WANTED)
+    large = [held[s.name] for s in sets if len(s.gold) >= LARGE]
+    values["auto_text"] = max(threshold(h["right"], h["rank"] == 1, WANTED) for h in large)
     values["confirm"] = 0.3
     for data in sets:
         h, has = held[data.name], np.array([bool(g) for g in data.gold])

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from match_service import features, sequence
 from match_service.corpus import CardCorpus, PairScores
-from match_service.talk import Said, Sentence
+from match_service.talk import Cue, Said, Sentence
 from match_service.weights import Scale, TalkWeights, Weights
 from textkit.people import Person
 
@@ -21,6 +21,9 @@ Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 
 _CANDIDATES: Final = 5
+_SURE_NEW: Final = 0.8
+"""Mean probability from which a new card needs no explicit word."""
+_NEVER: Final = -1e3
 _GROUP_GAP: Final = 6
 """Sentences about other things after which a new card's subject is taken as left."""
 
@@ -134,8 +137,7 @@ def match_talk(
 ) -> TalkMatch:
     """Return the match of a talk; `vectors` belong to `sentences` and `turn_vectors` to `turns`, as query vectors."""
     chain = talk_chain(corpus, turns, sentences, vectors, turn_vectors, people, weights.talk)
-    states = sequence.best_path(chain)
-    probabilities = sequence.marginals(chain)
+    states, probabilities = read_chain(chain, sentences)
     groups = new_card_groups(states)
     by_turn: dict[int, list[int]] = {}
     for number, sentence in enumerate(sentences):
@@ -144,6 +146,33 @@ def match_talk(
         _turn_result(by_turn.get(number, []), states, probabilities, groups, weights) for number in range(len(turns))
     )
     return TalkMatch(results, tuple(sentences), states, probabilities)
+
+
+def read_chain(chain: sequence.Chain, sentences: Sequence[Sentence]) -> tuple[npt.NDArray[np.intp], Doubles]:
+    """Return the state of every sentence and the probabilities of all states.
+
+    A new card that nobody asked for in words stays only where the chain is sure of it: what is merely hard to place must not
+    fill the board with cards.
+    """
+    states, probabilities = sequence.best_path(chain), sequence.marginals(chain)
+    doubtful = [
+        place
+        for places in _places(new_card_groups(states)).values()
+        if not any(Cue.NEW_CARD in sentences[place].cues for place in places)
+        and float(np.mean(probabilities[places, sequence.NEW])) < _SURE_NEW
+        for place in places
+    ]
+    if not doubtful:
+        return states, probabilities
+    chain.emission[doubtful, sequence.NEW] = _NEVER
+    return sequence.best_path(chain), sequence.marginals(chain)
+
+
+def _places(groups: Mapping[int, str]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for place, name in groups.items():
+        found.setdefault(name, []).append(place)
+    return found
 
 
 def talk_chain(

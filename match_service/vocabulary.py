@@ -17,7 +17,7 @@ _SOUND: Final = 0.8
 _SLIP: Final = 0.6
 """Weight of a word that is spelt almost like the one said."""
 _MIN_STEM: Final = 5
-_STEM_SHARE: Final = 0.6
+_STEM_SHARE: Final = 0.65
 _MIN_SLIP: Final = 6
 _SLIP_RATIO: Final = 84.0
 _MIN_KEY: Final = 4
