@@ -108,6 +108,7 @@ class LiveRecognition:
         self._probabilities: list[NDArray[np.float16]] = []
         self._heard = 0
         self._closed = 0
+        self._closing: int | None = None
         self._next_interim = 0.0
         self._open_revision = 0
         self._turns: list[Turn] = []
@@ -120,8 +121,8 @@ class LiveRecognition:
     @property
     def final_seconds(self) -> float:
         """Audio whose words are final."""
-        since = self._endpointer.running_since
-        return (self._heard if since is None else min(since, self._heard)) / SAMPLE_RATE
+        begun = [since for since in (self._endpointer.running_since, self._closing) if since is not None]
+        return min([self._heard, *begun]) / SAMPLE_RATE
 
     def advance(self) -> Iterator[LiveEvent | None]:
         """Works through what was recorded since; yields events, and None where others may take their turn."""
@@ -195,6 +196,7 @@ class LiveRecognition:
     def _close(self, region: Region) -> Iterator[LiveEvent | None]:
         start, end = max(region.start, self._closed), min(region.end, self._recording.samples)
         self._closed = max(end, self._closed)
+        self._closing = start
         words: list[Word] = []
         if end > start:
             words = self._transcriber.transcribe(self._recording.read(start, end), start / SAMPLE_RATE)
@@ -207,6 +209,7 @@ class LiveRecognition:
             yield LiveTurn(len(self._turns), self._open_revision + 1, final=True, turn=turn)
             self._open_revision = 0
         self._open_revision = 0
+        self._closing = None
 
     def _attributed(self, words: list[Word], start: int, end: int) -> list[SpokenWord]:
         """Gives the words of a stretch (samples) their speakers under the numbers of this recording."""
