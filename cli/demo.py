@@ -19,21 +19,19 @@ from cli.audio import file_chunks, paced
 from cli.boards import create_from_file
 from cli.changes import kind_of
 from cli.client import Client, connect
-from cli.errors import UsageWrong
 from cli.following import Steps, settle, until_decided
 from cli.launcher import Mesh
 from cli.live import LiveTranscript
-from cli.measuring import begin_of
 from cli.meetings import meeting_config
 from cli.output import Output
 from cli.private import private_mesh
+from cli.samples import begin_of, sample_folder
 from cli.session import run, session_of
 from cli.settings import CliSettings
 from cli.streaming import LiveStream
 
-__all__ = ["choose", "register", "sample_folder"]
+__all__ = ["choose", "register"]
 
-SAMPLE = "standup_ru"
 _APPLY_SECONDS = 60.0
 _VISIBLE = frozenset(
     {
@@ -76,21 +74,6 @@ def demo(
         output.note("stopping_mesh")
     console.print()
     console.print(Text(texts("demo.hint"), style="dim"))
-
-
-def sample_folder(chosen: Path | None) -> Path:
-    """Return the folder with the sample meeting.
-
-    Raises:
-        UsageWrong: There is no meeting in the folder.
-    """
-    base = Path(__file__).parent.parent / "samples" if chosen is None else chosen
-    for folder in (base, base / SAMPLE):
-        if (folder / "meeting.flac").is_file() and (folder / "board.json").is_file():
-            return folder
-    raise UsageWrong(
-        f"{base} has no meeting.flac and board.json. Name a folder that has them: planerka demo --samples DIR"
-    )
 
 
 def choose(found: list[proposal_pb2.Proposal]) -> proposal_pb2.Proposal | None:

@@ -11,7 +11,7 @@ import grpc
 import typer
 from rich.text import Text
 
-from cli import matching, measuring, recognising, show
+from cli import show
 from cli.client import connect
 from cli.following import Steps
 from cli.output import Output
@@ -65,6 +65,8 @@ def match(
     as_json: AsJson = False,
 ) -> None:
     """Ranks, the decision that no card fits, and automatic decisions, on a BEIR folder."""
+    from cli import matching  # noqa: PLC0415  (brings SciPy)
+
     output, found = session_of(context).output(as_json=as_json), matching.read_set(path)
 
     async def work() -> Mapping[str, Any]:
@@ -84,6 +86,8 @@ def meeting(
     as_json: AsJson = False,
 ) -> None:
     """Everything from the recording to the proposals, on a mesh of its own."""
+    from cli import measuring  # noqa: PLC0415  (brings SciPy)
+
     output, truth = session_of(context).output(as_json=as_json), measuring.read_truth(path)
 
     async def work(orchestrator: str, shared: MeshSettings | None) -> Mapping[str, Any]:
@@ -115,6 +119,9 @@ def summary(context: typer.Context, path: Path, as_json: AsJson = False) -> None
 
 
 async def _speech(path: Path, address: str, output: Output, *, diarize: bool) -> Mapping[str, Any]:
+    # Measures bring SciPy, which would make every other command half a second slower.
+    from cli import recognising  # noqa: PLC0415
+
     items = recognising.items_of(path)
     async with _service("asr", address, output) as channel:
         with output.counting() as counted:

@@ -85,17 +85,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _print_version(wanted: bool) -> None:
+    if not wanted:
+        return
+    try:
+        typer.echo(version("planerka"))
+    except PackageNotFoundError:
+        typer.echo("not installed")
+    raise typer.Exit
+
+
 def _options(
     context: typer.Context,
     address: Annotated[
         str, typer.Option(help="Address of the orchestrator; found by settings and the running mesh.")
     ] = "",
     language: Annotated[str, typer.Option(help="Language of results: ru or en.", metavar="ru|en")] = "",
-    show_version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
 ) -> None:
-    if show_version:
-        typer.echo(_version())
-        raise typer.Exit
+    del show_version
     if language not in ("", "ru", "en"):
         raise typer.BadParameter("choose ru or en", param_hint="--language")
     context.obj = Session(address, language)
@@ -124,13 +134,6 @@ def _language() -> str:
         return speech_language(CliSettings.load())
     except SettingsInvalid:
         return Texts("en").language
-
-
-def _version() -> str:
-    try:
-        return version("planerka")
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def _on_sigterm(number: int, frame: FrameType | None) -> None:

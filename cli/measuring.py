@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from cli.client import Client
 from cli.errors import MeasureFailed, UsageWrong
 from cli.following import Update, settle
 from cli.meetings import import_file, meeting_config
+from cli.samples import begin_of
 from evaluation.meeting import (
     NEW,
     Promise,
@@ -34,12 +34,7 @@ from evaluation.meeting import (
 from evaluation.speech import SpeakerSpan, cp_word_errors, diarization_errors, read_rttm, word_errors
 from mesh.times import to_date, to_seconds
 
-__all__ = ["MONDAY", "begin_of", "measure_meeting", "read_truth"]
-
-MONDAY = "2026-11-23"
-"""Day of a meeting whose truth names none, so that "on Friday" is the same day every time."""
-_HOUR = 7
-"""Hour in UTC at which measured meetings begin."""
+__all__ = ["measure_meeting", "read_truth"]
 
 
 def read_truth(folder: Path) -> Truth:
@@ -57,11 +52,6 @@ def read_truth(folder: Path) -> Truth:
         return load_truth(folder / "truth.json")
     except ValueError as error:
         raise UsageWrong(str(error)) from error
-
-
-def begin_of(day: str | None) -> datetime:
-    """Return the moment at which a measured meeting of that day (YYYY-MM-DD) begins."""
-    return datetime.fromisoformat(day or MONDAY).replace(tzinfo=UTC) + timedelta(hours=_HOUR)
 
 
 async def measure_meeting(client: Client, folder: Path, truth: Truth, *listeners: Update) -> dict[str, Any]:

@@ -191,6 +191,25 @@ def test_renames_a_voice_and_deletes_a_meeting(planerka: Run, double: Double) ->
     assert double.meetings == []
 
 
+def test_version_and_help(planerka: Run) -> None:
+    assert planerka("--version").out.strip()
+    shown = planerka("--help").out
+    for command in (
+        "demo",
+        "up",
+        "down",
+        "status",
+        "doctor",
+        "meeting",
+        "proposals",
+        "approve",
+        "ask",
+        "models",
+        "eval",
+    ):
+        assert f" {command} " in shown
+
+
 def test_speaks_russian(planerka: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLANERKA_LANGUAGE", "ru")
     assert "Перенести: В работе → Ревью" in planerka("proposals").out

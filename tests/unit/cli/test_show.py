@@ -13,8 +13,9 @@ from planerka.orchestrator.v1 import proposal_pb2
 from rich.console import Console, RenderableType
 
 from cli import show, show_board, show_proposals
-from cli.demo import choose, sample_folder
+from cli.demo import choose
 from cli.errors import UsageWrong
+from cli.samples import sample_folder
 from cli.texts import Texts
 from mesh.times import from_date, from_seconds
 
