@@ -21,7 +21,7 @@ from orchestrator.steps.job import Job
 from orchestrator.transcripts import name_voice, read_turns, voices_of
 from textkit.people import Person, PersonMention, find_people
 
-__all__ = ["name_voices", "run"]
+__all__ = ["last_one", "name_voices", "run"]
 
 _INTRODUCTION: Final = 4
 _ADDRESS: Final = 2
@@ -46,6 +46,7 @@ async def run(job: Job) -> dict[str, Any]:
     board = await find_board(job.desk.services, meeting.workspace_id, meeting.board_id)
     everybody = roster(people, participants_of(meeting), board)
     voted = name_voices(turns, [Person(p.name, (p.name, *p.aliases)) for p in everybody])
+    voted |= last_one(turns, voted, participants_of(meeting))
     ids = {person.name: person.person_id for person in everybody}
     named = 0
     async with job.store.write() as session:
@@ -62,6 +63,15 @@ def name_voices(turns: Sequence[Turn], people: Sequence[Person]) -> dict[str, st
     taken = {turn.speaker_name for turn in spoken if turn.speaker_name}
     votes = _votes(spoken, [person for person in people if person.key not in taken])
     return _winners({speaker: count for speaker, count in votes.items() if speaker not in named})
+
+
+def last_one(turns: Sequence[Turn], voted: Mapping[str, str], participants: Sequence[str]) -> dict[str, str]:
+    """Return the name of the last nameless voice, where as many people take part as voices speak and one of them is left."""
+    names = {turn.speaker: turn.speaker_name for turn in turns if turn.speaker} | dict(voted)
+    nameless = [speaker for speaker, name in names.items() if not name]
+    left = [name for name in participants if name not in names.values()]
+    complete = len(participants) == len(names) and all(name in participants for name in names.values() if name)
+    return {nameless[0]: left[0]} if complete and len(nameless) == len(left) == 1 else {}
 
 
 def _votes(turns: Sequence[Turn], people: Sequence[Person]) -> dict[str, Counter[str]]:

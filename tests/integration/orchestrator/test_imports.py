@@ -24,7 +24,7 @@ def wav(seconds, rate=16000, channels=1, level=0.1):
         target,
         np.random.default_rng(1).normal(0, level, shape).clip(-1, 1) if level else np.zeros(shape),
         rate,
-        format=format,
+        format="WAV",
     )
     return target.getvalue()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from planerka.common.v1.transcript_pb2 import Turn
 
-from orchestrator.steps.naming import name_voices
+from orchestrator.steps.naming import last_one, name_voices
 from textkit.people import Person
 
 PEOPLE = [Person(name, (name,)) for name in ("Ирина", "Анна Петрова", "Александр")]
@@ -61,3 +61,12 @@ def test_voices_with_names_keep_them():
     turns[1].speaker_name = "Пётр"
     assert name_voices(turns, PEOPLE) == {}
     assert name_voices(talk(("S1", "Привет."), ("", "Да.")), []) == {}
+
+
+def test_the_last_nameless_voice_is_the_last_participant():
+    turns = talk(("S1", "Анна, начни."), ("S2", "Начинаю."))
+    voted = {"S2": "Анна"}
+    assert last_one(turns, voted, ["Ирина", "Анна"]) == {"S1": "Ирина"}
+    assert last_one(turns, voted, ["Ирина", "Анна", "Олег"]) == {}
+    assert last_one(turns, voted, ["Ирина", "Олег"]) == {}
+    assert last_one(turns, voted, []) == {}
