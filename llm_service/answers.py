@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -9,14 +10,13 @@ from typing import Annotated, Final
 
 from pydantic import WithJsonSchema
 
+from llm_service.citing import passages_of, quote_answer, support
 from llm_service.errors import NoLanguageModel
 from llm_service.generation import Answer, ChatModel, Usage
-from llm_service.grounding import matches, overlap
 from llm_service.knowledge import Access, Found, Knowledge, Narrowed
 from llm_service.prompts import render
 from llm_service.talk import cut_sentences
 from llm_service.texts import unknown
-from textkit.lemmas import detect_language, lemmas, tokens
 
 __all__ = ["Answered", "Answerer", "Exchange", "Question"]
 
@@ -25,10 +25,6 @@ _LETTERS: Final = 500
 _TOKENS: Final = 400
 _MOST_SOURCES: Final = 4
 _REMEMBERED: Final = 2
-_MARGIN: Final = 0.15
-"""How much less than the best source one that the model names may hold."""
-_ANSWER_SUPPORT: Final = 0.6
-_QUESTION_SUPPORT: Final = 0.34
 _MARKS: Final = re.compile(r"\s*\[\d+(?:,\s*\d+)*\]")
 
 
@@ -107,16 +103,40 @@ class Answerer:
             return
         messages = render("answer", question.language, sources=sources, question=question.text, history=recent)
         reply = await self._model.chat(messages, _Draft, _TOKENS)
-        used = _sources(reply.value, question.text, sources)
-        text = _MARKS.sub("", reply.value.answer).strip()
-        if not reply.value.answered or not holds(text, query, used):
+        draft = reply.value
+        written = _MARKS.sub("", draft.answer).strip()
+        found_answer = await self._held(written, question, query, sources) if draft.answered and written else None
+        if found_answer is None:
             yield unknown(question.language)
             yield Answered(known=False, usage=reply.usage)
             return
+        text, used = found_answer
         marks = "".join(f"[{number}]" for number in range(1, len(used) + 1))
         for piece in _pieces(f"{text} {marks}"):
             yield piece
         yield Answered(known=True, citations=tuple(used), usage=reply.usage)
+
+    async def _held(
+        self, written: str, question: Question, query: str, sources: Sequence[Found]
+    ) -> tuple[str, list[Found]] | None:
+        """Return those sentences of an answer that the sources hold; where none stands, a quotation that speaks of the question."""
+        embedder = self._knowledge.embedder
+        passages = passages_of(sources)
+        roster = sorted({speaker for source in sources for speaker in source.speakers})
+        prefixes = tuple(f"{name}: " for name in roster)
+        sentences = [_without(written[start:end], prefixes) for start, end in cut_sentences(written)]
+        vectors = await asyncio.to_thread(embedder.embed_passages, [passage.text for passage in passages])
+        asked = await asyncio.to_thread(embedder.embed_queries, [query, *sentences])
+        standing: list[tuple[str, int]] = []
+        for sentence, vector in zip(sentences, asked[1:], strict=True):
+            passage = support(sentence, passages, roster, vectors @ vector)
+            if passage is not None:
+                standing.append((sentence, passage.source))
+        if standing:
+            places = list(dict.fromkeys(place for _, place in standing))
+            return " ".join(sentence for sentence, _ in standing), [sources[place] for place in places]
+        quoted = quote_answer(query, passages, vectors @ asked[0], question.language)
+        return None if quoted is None else (quoted[0], [sources[quoted[1].source]])
 
     async def _fitting(self, model: ChatModel, found: Sequence[Found]) -> list[Found]:
         fitting: list[Found] = []
@@ -129,42 +149,9 @@ class Answerer:
         return fitting
 
 
-def holds(text: str, question: str, sources: Sequence[Found]) -> bool:
-    """Tell whether the sources hold the answer, and speak of what was asked.
-
-    Words are compared where answer and sources are in one language; figures and numbers always.
-    """
-    if not text or not sources:
-        return False
-    said = " ".join(f"{source.header} {source.text}" for source in sources)
-    held = set(lemmas(said, keep_stop_words=True))
-    figures = {word for word in tokens(text) if any(letter.isdigit() for letter in word)}
-    if not figures <= set(tokens(said)) | set(tokens(question)):
-        return False
-    language = detect_language(said)
-    if language == "mixed" or detect_language(text) != language:
-        return True
-    own = set(lemmas(text)) - set(lemmas(question))
-    if own and overlap(own, held) < _ANSWER_SUPPORT:
-        return False
-    asked = set(lemmas(question))
-    if detect_language(question) != language or not asked:
-        return True
-    return sum(1 for word in asked if matches(word, held)) / len(asked) >= _QUESTION_SUPPORT
-
-
-def _sources(draft: _Draft, question: str, sources: Sequence[Found]) -> list[Found]:
-    """Return the sources of a draft, those first that hold most of its words.
-
-    A small model names wrong numbers, so a source counts by what it holds; that the draft names it only breaks ties.
-    """
-    words = set(lemmas(draft.answer)) | set(lemmas(question))
-    shares = [overlap(words, set(lemmas(f"{source.header} {source.text}", keep_stop_words=True))) for source in sources]
-    best = max(shares)
-    named = {number - 1 for number in draft.sources}
-    order = sorted(range(len(sources)), key=lambda place: (-shares[place], place not in named, place))
-    kept = [place for place in order if shares[place] >= best - (_MARGIN if place in named else 0.0)]
-    return [sources[place] for place in kept[:_MOST_SOURCES]]
+def _without(text: str, prefixes: Sequence[str]) -> str:
+    """Return a sentence without the speaker's name that the model copied in front of it."""
+    return next((text.removeprefix(prefix) for prefix in prefixes if text.startswith(prefix)), text)
 
 
 def _pieces(text: str) -> list[str]:

@@ -86,11 +86,15 @@ class Written:
 
 
 class Knowledge:
-    """Documents of all workspaces; any number of readers, one writer at a time."""
+    """Documents of all workspaces; any number of readers, one writer at a time.
+
+    Attributes:
+        embedder: The model behind all vectors.
+    """
 
     def __init__(self, settings: LlmSettings, embedder: Embedder) -> None:
         self._settings = settings
-        self._embedder = embedder
+        self.embedder = embedder
         self._database = Database(settings.folder() / "knowledge.sqlite", _SCHEMA)
         self._vectors = Vectors(
             settings.folder(),
@@ -215,7 +219,7 @@ class Knowledge:
             access.workspace_id, audiences, narrowed.kinds, narrowed.meeting_ids, narrowed.after_ms, narrowed.before_ms
         )
         words = await asyncio.to_thread(lemmas, query)
-        vector = (await asyncio.to_thread(self._embedder.embed_queries, [query]))[0]
+        vector = (await asyncio.to_thread(self.embedder.embed_queries, [query]))[0]
         depth = max(_DEPTH, 2 * limit)
         near, matching = await asyncio.gather(
             self._vectors.nearest(vector, allowed, depth), self._vectors.matching(words, allowed, depth)
@@ -232,7 +236,7 @@ class Knowledge:
         entries: list[Entry] = []
         for start in range(0, len(texts), _EMBED_BATCH):
             batch = texts[start : start + _EMBED_BATCH]
-            vectors = await asyncio.to_thread(self._embedder.embed_passages, batch)
+            vectors = await asyncio.to_thread(self.embedder.embed_passages, batch)
             for chunk, text, vector in zip(chunks[start:], batch, vectors, strict=False):
                 words = await asyncio.to_thread(lemmas, text)
                 entries.append(
@@ -269,7 +273,7 @@ class Knowledge:
         for start in range(0, len(missing), _EMBED_BATCH):
             batch = missing[start : start + _EMBED_BATCH]
             texts = [_searched(row["header"], json.loads(row["speakers"]), row["text"]) for row in batch]
-            vectors = await asyncio.to_thread(self._embedder.embed_passages, texts)
+            vectors = await asyncio.to_thread(self.embedder.embed_passages, texts)
             await self._vectors.upsert(
                 [
                     Entry(

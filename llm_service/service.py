@@ -34,10 +34,7 @@ def load_embedder(settings: LlmSettings) -> Embedder:
     try:
         embedder = Embedder(Store(default_root()).path(model), threads=settings.threads)
     except (StoreError, FileNotFoundError) as error:
-        raise ModelNotLoaded(
-            f"The embedding model {model} cannot be used: {error}. Run `planerka models pull {model}`.",
-            resource=("model", model),
-        ) from error
+        raise ModelNotLoaded(f"The embedding model cannot be used. {error}", resource=("model", model)) from error
     # The first question and the digest of the files take seconds; both belong to the start.
     embedder.embed_queries(["planerka"])
     _ = embedder.fingerprint

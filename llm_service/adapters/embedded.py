@@ -36,10 +36,7 @@ def find_weights(model: str) -> Path:
     try:
         folder = Store(default_root()).path(model)
     except StoreError as error:
-        raise ModelNotLoaded(
-            f"The language model {model} cannot be used: {error}. Run `planerka models pull {model}`.",
-            resource=("model", model),
-        ) from error
+        raise ModelNotLoaded(f"The language model cannot be used. {error}", resource=("model", model)) from error
     weights = sorted(folder.glob("*.gguf"))
     if not weights:
         raise ModelNotLoaded(

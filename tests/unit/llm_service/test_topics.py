@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -64,7 +66,7 @@ def test_topics_cover_the_talk_without_gaps_and_stay_few(talk_of):
     assert len(topics) <= 5
     assert topics[0][0] == 0
     assert topics[-1][1] == 30
-    assert all(left[1] == right[0] for left, right in zip(topics, topics[1:], strict=False))
+    assert all(left[1] == right[0] for left, right in pairwise(topics))
 
 
 def test_nothing_said_has_no_topics():
