@@ -10,6 +10,7 @@ from typing import Final
 from planerka.common.v1 import card_pb2
 
 _PASSAGE_CHARS: Final = 2400
+_TITLE_CHARS: Final = 250
 _COMMENTS: Final = 5
 _DONE: Final = re.compile(
     r"готов|сделан|закрыт|заверш|выполн|архив|\bdone\b|closed|complete|finished|released", re.IGNORECASE
@@ -38,12 +39,14 @@ class CardView:
     @cached_property
     def passage(self) -> str:
         """The text that is embedded: title and body, at most 2,400 characters."""
-        return "\n".join(part for part in (self.heading, self.body) if part)[:_PASSAGE_CHARS] or self.title
+        title = self.title if any(letter.isalnum() for letter in self.title) else ""
+        return "\n".join(part for part in (title, self.body) if part)[:_PASSAGE_CHARS] or self.title
 
     @cached_property
     def heading(self) -> str:
-        """The title, or the empty string when it says nothing."""
-        return self.title if any(letter.isalnum() for letter in self.title) else ""
+        """The title, or the empty string when it says nothing, or is a whole paragraph that heads nothing."""
+        says = len(self.title) <= _TITLE_CHARS and any(letter.isalnum() for letter in self.title)
+        return self.title if says else ""
 
     @cached_property
     def digest(self) -> str:
