@@ -133,3 +133,23 @@ def test_up_that_fails_says_why_and_leaves_nothing(home: Path) -> None:
     assert up.returncode != 0
     assert "no_such_setting" in up.stderr
     assert state.read(home) is None or not any(one.alive for one in state.read(home).services)
+
+
+def test_a_private_mesh_ends_with_its_command(tmp_path: Path) -> None:
+    code = (
+        "import signal, time\n"
+        "from cli.main import _on_sigterm\n"
+        "from cli.private import private_mesh\n"
+        "signal.signal(signal.SIGTERM, _on_sigterm)\n"
+        "with private_mesh(['notify']) as mesh:\n"
+        "    print(mesh.process('notify').pid, mesh.home, flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as command_:
+        pid, home = command_.stdout.readline().split()
+        assert birth_of(int(pid))
+        assert Path(home).is_dir()
+        command_.terminate()
+        assert command_.wait(30) == 143
+    assert birth_of(int(pid)) == ""
+    assert not Path(home).exists()
