@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO
 
 import grpc
 from planerka.asr.v1 import asr_pb2, asr_pb2_grpc
@@ -44,6 +44,8 @@ class Rooms:
     streams: StreamTable
     folder: Path
     """Takes uploads while they are worked on."""
+
+_NO_VOICES = "Enrolled voices are not built yet; speakers are told apart inside each meeting."
 
 
 class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
@@ -120,21 +122,21 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
     ) -> asr_pb2.EnrollVoiceResponse:
         """Not built yet."""
         del request_iterator, context
-        _voices_not_built()
+        raise Unimplemented(_NO_VOICES)
 
     async def ListVoices(  # noqa: N802
         self, request: asr_pb2.ListVoicesRequest, context: _Context
     ) -> asr_pb2.ListVoicesResponse:
         """Not built yet."""
         del request, context
-        _voices_not_built()
+        raise Unimplemented(_NO_VOICES)
 
     async def DeleteVoice(  # noqa: N802
         self, request: asr_pb2.DeleteVoiceRequest, context: _Context
     ) -> asr_pb2.DeleteVoiceResponse:
         """Not built yet."""
         del request, context
-        _voices_not_built()
+        raise Unimplemented(_NO_VOICES)
 
     async def GetCapabilities(  # noqa: N802
         self, request: asr_pb2.GetCapabilitiesRequest, context: _Context
@@ -212,10 +214,6 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
 
 def _open_new(path: Path) -> BinaryIO:
     return path.open("xb")
-
-
-def _voices_not_built() -> NoReturn:
-    raise Unimplemented("Enrolled voices are not built yet; speakers are told apart inside each meeting.")
 
 
 async def _read(
