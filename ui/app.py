@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import streamlit as st
@@ -68,10 +69,20 @@ def _page(orchestrator: Orchestrator, texts: Texts) -> None:
     if chosen is None:
         st.info(texts("no_meetings"))
         return
-    notice = st.session_state.pop("notice", None)
-    if notice is not None:
-        (st.success if notice[0] == "success" else st.error)(notice[1])
+    _notice()
     _meeting(chosen, orchestrator, texts)
+
+
+def _notice() -> None:
+    """Show what became of the last press; for some seconds, for the page may be drawn again at once."""
+    notice = st.session_state.get("notice")
+    if notice is None:
+        return
+    look, text, until = notice
+    if time.monotonic() > until:
+        del st.session_state["notice"]
+        return
+    (st.success if look == "success" else st.error)(text)
 
 
 def _choose(found: list[meeting_pb2.Meeting], texts: Texts) -> str | None:
@@ -81,14 +92,16 @@ def _choose(found: list[meeting_pb2.Meeting], texts: Texts) -> str | None:
         return None
 
     def line(meeting_id: str) -> str:
-        one = by_id[meeting_id]
-        pending = f" · **{one.pending}**" if one.pending else ""
-        return f"{_plain(one.title or one.meeting_id)}{pending}"
+        # Streamlit knows options by their labels: one that changes, as a number would, loses its mark.
+        return _plain(by_id[meeting_id].title or meeting_id)
 
     def below(meeting_id: str) -> str:
         one = by_id[meeting_id]
         when = moment(one.started_at, texts) if one.HasField("started_at") else ""
-        return f"{when} · {texts(meeting_pb2.MeetingState.Name(one.state))}"
+        waits = (
+            texts("to_decide", count=one.pending) if one.pending else texts(meeting_pb2.MeetingState.Name(one.state))
+        )
+        return f"{when} · {waits}"
 
     return st.radio(
         texts("meetings"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import date
 
@@ -26,6 +27,7 @@ _LOOKS = {
     proposal_pb2.PROPOSAL_STATE_CONFLICT: "bad",
     proposal_pb2.PROPOSAL_STATE_FAILED: "bad",
 }
+_NOTICE_SECONDS = 6.0
 _FREE = 2
 """Proposals that are shown at full length; more are scrolled, so that the board stays in sight."""
 _OPEN = (proposal_pb2.PROPOSAL_STATE_PENDING, proposal_pb2.PROPOSAL_STATE_CONFLICT)
@@ -232,9 +234,10 @@ def _decide(
     try:
         decided = orchestrator.decide(request)
     except RemoteError as error:
-        st.session_state["notice"] = ("error", f"{error.message} [{error.reason}]")
+        notice = ("error", f"{error.message} [{error.reason}]")
     else:
-        st.session_state["notice"] = _notice(decided, texts)
+        notice = _notice(decided, texts)
+    st.session_state["notice"] = (*notice, time.monotonic() + _NOTICE_SECONDS)
 
 
 def _notice(decided: proposal_pb2.Proposal, texts: Texts) -> tuple[str, str]:

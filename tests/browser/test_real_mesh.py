@@ -34,7 +34,9 @@ def talk(samples: Path) -> bytes:
     ).encode()
 
 
-def test_approving_on_the_page_changes_the_real_board(mesh: Mesh, browser: Browser, samples: Path) -> None:
+def test_approving_on_the_page_changes_the_real_board(
+    mesh: Mesh, browser: Browser, samples: Path, tmp_path: Path
+) -> None:
     door = Door(mesh.address("orchestrator"))
     board_id = door.create_board(samples / "standup_ru" / "board.json").board.board_id
     meeting = door.import_bytes(talk(samples), "standup.jsonl", board_id=board_id, language="ru")
@@ -57,6 +59,9 @@ def test_approving_on_the_page_changes_the_real_board(mesh: Mesh, browser: Brows
     expect(page.locator(".pk-card.changed")).to_have_count(1, timeout=30_000)
     expect(page.locator(".pk-card.changed")).to_have_attribute("data-card", chosen.card.card.key)
     expect(page.locator("[data-testid=stException]")).to_have_count(0)
+    shot = tmp_path / "page.png"
+    page.screenshot(path=shot)
+    assert shot.stat().st_size > 20_000
     context.close()
 
     applied = door.wait_applied(meeting.meeting_id, chosen.proposal_id)
