@@ -11,6 +11,7 @@ from typing import Any, Literal
 import grpc
 from planerka.orchestrator.v1.meeting_pb2 import MeetingState, Stage
 from planerka.orchestrator.v1.proposal_pb2 import EventKind
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from mesh.errors import PlanerkaError, RemoteError
 from mesh.logs import get_logger
@@ -23,7 +24,7 @@ from orchestrator.tables import MeetingRow
 from orchestrator.texts import say
 from orchestrator.workspaces import language_of
 
-__all__ = ["AWAY", "Job", "Outcome", "StepBody", "perform", "service_of", "stage_name"]
+__all__ = ["AWAY", "Job", "Outcome", "StepBody", "note_finished", "perform", "service_of", "stage_name"]
 
 AWAY = frozenset(
     {
@@ -173,19 +174,23 @@ async def _begin(job: Job, *, quiet: bool) -> bool:
     return True
 
 
-async def _finish(job: Job, facts: dict[str, Any]) -> None:
+async def note_finished(session: AsyncSession, job: Job, row: MeetingRow, facts: dict[str, Any]) -> None:
+    """Write into the journal that a step is done, the first time only."""
     detail = ", ".join(f"{name} {value}" for name, value in facts.items() if isinstance(value, int | str)) or "ok"
+    await journal.append(
+        session,
+        EventKind.EVENT_KIND_STAGE_FINISHED,
+        row.workspace_id,
+        say(await language_of(session, row.workspace_id), "stage_finished", detail=detail),
+        meeting_id=job.meeting_id,
+        stage=job.stage,
+        once=(job.workflow_id, str(int(job.stage))),
+    )
+
+
+async def _finish(job: Job, facts: dict[str, Any]) -> None:
     async with job.store.write() as session:
-        row = await read_row(session, job.meeting_id)
-        await journal.append(
-            session,
-            EventKind.EVENT_KIND_STAGE_FINISHED,
-            row.workspace_id,
-            say(await language_of(session, row.workspace_id), "stage_finished", detail=detail),
-            meeting_id=job.meeting_id,
-            stage=job.stage,
-            once=(job.workflow_id, str(int(job.stage))),
-        )
+        await note_finished(session, job, await read_row(session, job.meeting_id), facts)
 
 
 async def _fail(job: Job, message: str) -> dict[str, Any]:
