@@ -31,6 +31,15 @@ _ASKED: Final = 0.6
 """Share of a question's words that a quoted passage must hold."""
 
 
+_WANTED: Final = frozenset(
+    """
+    день дата срок время час число количество человек причина место название имя сколько почему зачем day date time hour number person people
+    reason place name
+    """.split()  # noqa: SIM905 - a table of words reads best as words
+)
+"""What a question wants to know; an answer rarely says the word."""
+
+
 @dataclass(frozen=True)
 class Passage:
     """Up to three neighbouring sentences of one source."""
@@ -108,7 +117,7 @@ def quote_answer(
         nearness: Cosine of the question with each passage.
         language: `ru` or `en`, for the quotation marks.
     """
-    asked = set(lemmas(question))
+    asked = {word for word in lemmas(question) if word not in _WANTED}
     fitting = [
         (overlap(asked, set(passage.words)) + float(nearness[place]), place)
         for place, passage in enumerate(passages)

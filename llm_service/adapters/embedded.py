@@ -10,7 +10,7 @@ import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import httpx
 import openai
@@ -25,6 +25,8 @@ from models import Store, StoreError, default_root
 __all__ = ["EmbeddedModel", "find_weights"]
 
 Shape = TypeVar("Shape", bound=Answer)
+
+_REMEMBERED_MIB: Final = 256
 
 
 def find_weights(model: str) -> Path:
@@ -150,6 +152,8 @@ def _load(weights: Path, settings: LlmSettings, key: str) -> Any:
     parameters.model.path = str(weights)
     parameters.n_ctx = settings.context_tokens
     parameters.n_parallel = 1
+    # Prompts of one task begin alike; the default of 8 GiB of remembered prompts would fill a small machine.
+    parameters.cache_ram_mib = _REMEMBERED_MIB
     parameters.cpuparams.n_threads = settings.threads
     parameters.cpuparams_batch.n_threads = settings.threads
     parameters.hostnames = ["127.0.0.1"]

@@ -61,3 +61,11 @@ def test_a_question_is_answered_by_a_quotation():
 def test_a_question_about_something_else_has_no_quotation():
     passages = passages_of(SOURCES)
     assert quote_answer("Какой бюджет у рекламы?", passages, np.ones(len(passages), np.float32), "ru") is None
+
+
+def test_what_a_question_wants_need_not_be_said():
+    passages = passages_of(SOURCES)
+    text, _ = quote_answer(
+        "В какой день и час переносим рабочую базу?", passages, np.zeros(len(passages), np.float32), "ru"
+    )
+    assert "субботу" in text
