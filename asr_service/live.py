@@ -122,7 +122,7 @@ class LiveRecognition:
     def final_seconds(self) -> float:
         """Audio whose words are final."""
         begun = [since for since in (self._endpointer.running_since, self._closing) if since is not None]
-        return min([self._heard, *begun]) / SAMPLE_RATE
+        return min([self._heard, self._position, *begun]) / SAMPLE_RATE
 
     def advance(self) -> Iterator[LiveEvent | None]:
         """Works through what was recorded since; yields events, and None where others may take their turn."""

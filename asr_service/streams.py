@@ -160,6 +160,8 @@ class LiveStream:
             self._news.clear()
             self._check_owner(connection)
             said = False
+            # Taken before the events are, for progress must not name words that were not told yet.
+            state = (self._recording.duration, self._recognition.listened_seconds, self._recognition.final_seconds)
             for event in [event for event in self._events if event.event_id > seen]:
                 seen = event.event_id
                 said = True
@@ -174,7 +176,6 @@ class LiveStream:
                 acked_at = now
                 said = True
                 yield asr_pb2.StreamingRecognizeResponse(ack=asr_pb2.Ack(sequence=await self._make_safe()))
-            state = (self._recording.duration, self._recognition.listened_seconds, self._recognition.final_seconds)
             if progress is None or state[1:] != progress[1:]:
                 progress = state
                 said = True
