@@ -8,8 +8,9 @@ from planerka.common.v1.card_pb2 import Board, Card
 
 from mesh.errors import RemoteError
 from orchestrator.clients import Services, answer
+from orchestrator.errors import BoardMissing
 
-__all__ = ["column_title", "find_board", "list_cards"]
+__all__ = ["column_title", "find_board", "list_cards", "require_board"]
 
 _PAGE = 500
 
@@ -32,6 +33,27 @@ async def find_board(services: Services, workspace_id: str, board_id: str) -> Bo
             return None
         raise
     return found
+
+
+async def require_board(services: Services, board_id: str) -> None:
+    """Refuse a board that does not exist; an empty identifier, or a board service that is away, is left to the workflow.
+
+    Raises:
+        BoardMissing: There is no board with this identifier.
+    """
+    if not board_id:
+        return
+    try:
+        board = await find_board(services, "", board_id)
+    except RemoteError as error:
+        if error.code is grpc.StatusCode.UNAVAILABLE:
+            return
+        raise
+    if board is None:
+        raise BoardMissing(
+            f"There is no board {board_id!r}; `planerka board list` shows those there are.",
+            resource=("board", board_id),
+        )
 
 
 async def list_cards(services: Services, board_id: str, *, include_archived: bool = False) -> list[Card]:

@@ -30,6 +30,7 @@ from planerka.orchestrator.v1.orchestrator_pb2 import (
 from sqlalchemy import select, update
 
 from orchestrator.asr_link import AsrLink
+from orchestrator.boards import require_board
 from orchestrator.desk import Desk
 from orchestrator.errors import StreamNotFound, StreamOutOfOrder
 from orchestrator.meetings import Beginning, create, find_by_key, participants_of
@@ -222,7 +223,9 @@ class LiveMeetings:
 
         Raises:
             StreamNotFound: The key's meeting is complete already.
+            BoardMissing: The config names a board that does not exist.
         """
+        await require_board(self._desk.services, config.meeting.board_id)
         token = secrets.token_urlsafe(32)
         async with self._desk.store.write() as session:
             row = await find_by_key(session, who, config.meeting)

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from mesh.errors import Exhausted, Violation
 from mesh.ids import new_id
 from orchestrator.audio import SAMPLE_RATE
+from orchestrator.boards import require_board
 from orchestrator.desk import Desk
 from orchestrator.errors import EmptyFile, MeetingNotFound, StreamOutOfOrder
 from orchestrator.imports import read_text, sniff, to_turns
@@ -36,6 +37,7 @@ async def import_meeting(desk: Desk, who: Caller, requests: AsyncIterator[Import
         AudioUnreadable: It holds no audio that can be decoded.
         TextUnreadable: It is not in its format; the message names the line.
         UnknownLanguage: The config names a language that does not exist.
+        BoardMissing: It names a board that does not exist.
         Exhausted: It is too large.
     """
     first = await anext(aiter(requests), None)
@@ -49,6 +51,7 @@ async def import_meeting(desk: Desk, who: Caller, requests: AsyncIterator[Import
     if known is not None:
         return known
     require_language(config.meeting.language)
+    await require_board(desk.services, config.meeting.board_id)
     folder = desk.settings.folder() / "uploads"
     folder.mkdir(parents=True, exist_ok=True)
     upload = folder / new_id("upl")
