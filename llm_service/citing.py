@@ -33,8 +33,8 @@ _ASKED: Final = 0.6
 
 _WANTED: Final = frozenset(
     """
-    день дата срок время час число количество человек причина место название имя сколько почему зачем day date time hour number person people
-    reason place name
+    день дата срок время час число количество человек причина место название имя сколько почему зачем
+    day date time hour number person peopl reason place name
     """.split()  # noqa: SIM905 - a table of words reads best as words
 )
 """What a question wants to know; an answer rarely says the word."""
