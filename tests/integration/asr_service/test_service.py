@@ -73,17 +73,28 @@ class Answer:
         self.finished = responses[-1].finished
         self.text = " ".join(turn.text for turn in self.turns)
         self.spans = [
-            SpeakerSpan(segment.range.start.ToTimedelta().total_seconds(), segment.range.end.ToTimedelta().total_seconds(), segment.speaker)
+            SpeakerSpan(
+                segment.range.start.ToTimedelta().total_seconds(),
+                segment.range.end.ToTimedelta().total_seconds(),
+                segment.speaker,
+            )
             for response in responses
             for segment in response.timeline.segments
         ]
         self.spoken = [
-            SpeakerText(turn.start.ToTimedelta().total_seconds(), turn.end.ToTimedelta().total_seconds(), turn.speaker, turn.text)
+            SpeakerText(
+                turn.start.ToTimedelta().total_seconds(),
+                turn.end.ToTimedelta().total_seconds(),
+                turn.speaker,
+                turn.text,
+            )
             for turn in self.turns
         ]
 
 
-async def recognize(stub: asr_pb2_grpc.AsrServiceStub, data: bytes, config: asr_pb2.RecognitionConfig = RUSSIAN) -> Answer:
+async def recognize(
+    stub: asr_pb2_grpc.AsrServiceStub, data: bytes, config: asr_pb2.RecognitionConfig = RUSSIAN
+) -> Answer:
     try:
         return Answer([response async for response in stub.RecognizeFile(upload(data, config), timeout=240)])
     except grpc.aio.AioRpcError as error:
@@ -249,7 +260,11 @@ async def test_a_live_stream_that_breaks_and_goes_on(
     speech = audio(samples / "standup_ru" / "meeting.flac", tmp_path)[: int(39.3 * 16_000)]
     client = LiveClient(stub, speech)
     config = asr_pb2.StreamConfig(
-        recognition=RUSSIAN, encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate=16_000, channels=1, interim_results=True
+        recognition=RUSSIAN,
+        encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE,
+        sample_rate=16_000,
+        channels=1,
+        interim_results=True,
     )
     await client.connect(asr_pb2.StreamingRecognizeRequest(config=config), last_chunk=150)
     resume = asr_pb2.StreamResume(resume_token=client.token, last_event_id=max(client.events, default=0))

@@ -44,13 +44,17 @@ def test_ghosts(text: str) -> None:
     assert is_ghost(text, no_speech=0.0)
 
 
-@pytest.mark.parametrize("text", ["Продолжение следует...", "Спасибо за просмотр!", "Thank you.", "Thanks for watching!"])
+@pytest.mark.parametrize(
+    "text", ["Продолжение следует...", "Спасибо за просмотр!", "Thank you.", "Thanks for watching!"]
+)
 def test_what_people_may_say_is_a_ghost_only_over_silence(text: str) -> None:
     assert is_ghost(text, no_speech=0.9)
     assert not is_ghost(text, no_speech=0.1)
 
 
-@pytest.mark.parametrize("text", ["Субтитры нужно добавить к пятнице.", "Музыка не играет у части пользователей.", "", "..."])
+@pytest.mark.parametrize(
+    "text", ["Субтитры нужно добавить к пятнице.", "Музыка не играет у части пользователей.", "", "..."]
+)
 def test_work_talk_is_no_ghost(text: str) -> None:
     assert not is_ghost(text, no_speech=0.9)
 

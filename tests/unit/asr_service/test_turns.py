@@ -20,7 +20,10 @@ def diarization(*spans: tuple[float, float, int]) -> Diarization:
 
 
 def words(text: str, start: float = 0.0, each: float = 0.5) -> list[Word]:
-    return [Word(part, start + each * place, start + each * (place + 1), 0.9, "ru") for place, part in enumerate(text.split())]
+    return [
+        Word(part, start + each * place, start + each * (place + 1), 0.9, "ru")
+        for place, part in enumerate(text.split())
+    ]
 
 
 def test_the_larger_overlap_decides_not_the_beginning() -> None:
@@ -54,14 +57,19 @@ def test_a_doubtful_word_at_the_edge_of_a_sentence_joins_it() -> None:
 
 
 def test_a_sure_short_answer_inside_a_sentence_stays() -> None:
-    spoken = attribute_words(words("мы сделаем да это завтра же точно."), diarization((0, 1, 0), (1, 1.5, 1), (1.5, 4, 0)))
+    spoken = attribute_words(
+        words("мы сделаем да это завтра же точно."), diarization((0, 1, 0), (1, 1.5, 1), (1.5, 4, 0))
+    )
     assert [word.speaker for word in spoken] == [0, 0, 1, 0, 0, 0, 0]
 
 
 def test_turns_end_with_the_speaker() -> None:
     spoken = attribute_words(words("Как дела? Хорошо."), diarization((0, 1, 0), (1, 2, 1)))
     turns = assemble_turns(spoken)
-    assert [(turn.speaker, turn.text, turn.start, turn.end) for turn in turns] == [(0, "Как дела?", 0.0, 1.0), (1, "Хорошо.", 1.0, 1.5)]
+    assert [(turn.speaker, turn.text, turn.start, turn.end) for turn in turns] == [
+        (0, "Как дела?", 0.0, 1.0),
+        (1, "Хорошо.", 1.0, 1.5),
+    ]
     assert turns[0].confidence == pytest.approx(1.0, abs=0.05)
     assert turns[0].language == "ru"
 

@@ -66,7 +66,11 @@ def test_overlapping_padding_is_cut_in_the_middle() -> None:
 
 
 def test_near_regions_are_joined_and_far_ones_are_not() -> None:
-    regions = [Region(0, 5 * SAMPLE_RATE), Region(6 * SAMPLE_RATE, 9 * SAMPLE_RATE), Region(15 * SAMPLE_RATE, 16 * SAMPLE_RATE)]
+    regions = [
+        Region(0, 5 * SAMPLE_RATE),
+        Region(6 * SAMPLE_RATE, 9 * SAMPLE_RATE),
+        Region(15 * SAMPLE_RATE, 16 * SAMPLE_RATE),
+    ]
     chunks = chunk_regions(regions, probabilities((16, 0.5)))
     assert [seconds(chunk) for chunk in chunks] == [(0, 9), (15, 16)]
 

@@ -135,7 +135,10 @@ def test_a_broken_rttm_line_is_named(tmp_path: Path, line: str) -> None:
 
 def test_stm_with_and_without_labels(tmp_path: Path) -> None:
     (tmp_path / "a.stm").write_text(";; comment\na 1 anna 0.5 1.5 <o,f0> Доброе утро\na 1 ivan 2 3 Привет .\n")
-    assert read_stm(tmp_path / "a.stm") == [SpeakerText(0.5, 1.5, "anna", "Доброе утро"), SpeakerText(2, 3, "ivan", "Привет .")]
+    assert read_stm(tmp_path / "a.stm") == [
+        SpeakerText(0.5, 1.5, "anna", "Доброе утро"),
+        SpeakerText(2, 3, "ivan", "Привет ."),
+    ]
 
 
 def test_a_manifest(tmp_path: Path) -> None:
@@ -144,7 +147,12 @@ def test_a_manifest(tmp_path: Path) -> None:
         '\n{"audio_filepath": "b.wav"}\n'
     )
     first, second = load_items(tmp_path)
-    assert (first.audio, first.text, first.rttm, first.uem) == (tmp_path / "a.flac", "", tmp_path / "a.rttm", (0.0, 1.5))
+    assert (first.audio, first.text, first.rttm, first.uem) == (
+        tmp_path / "a.flac",
+        "",
+        tmp_path / "a.rttm",
+        (0.0, 1.5),
+    )
     assert (second.text, second.rttm, second.uem, second.speakers) == (None, None, None, None)
 
 
