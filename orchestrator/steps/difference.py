@@ -127,7 +127,20 @@ def _groups(matches: MatchResponse, cards: dict[str, Card]) -> list[_Group]:
         if match.card_id in cards or match.new_card_group:
             key = (match.card_id, match.new_card_group)
             groups.setdefault(key, _Group(*key)).turns[match.turn_id] = match
+        for card_id in match.other_card_ids:
+            if card_id in cards:
+                groups.setdefault((card_id, ""), _Group(card_id, "")).turns[match.turn_id] = _aside(match, card_id)
     return list(groups.values())
+
+
+def _aside(match: TurnMatch, card_id: str) -> TurnMatch:
+    """Return the match of a turn with a card that only some of its sentences are about; never sure enough to act alone."""
+    aside = TurnMatch()
+    aside.CopyFrom(match)
+    aside.card_id = card_id
+    aside.decision = MatchDecision.MATCH_DECISION_CONFIRM
+    aside.probability = next((c.probability for c in match.candidates if c.card_id == card_id), match.probability)
+    return aside
 
 
 def _context(texts: Sequence[MatchText], group: _Group) -> list[MatchText]:

@@ -52,6 +52,8 @@ async def run(job: Job) -> dict[str, Any]:
     matches: MatchResponse = await answer(job.desk.services.match.Match(request, timeout=600))
     titles = {card.card_id: card.title for card in reading.cards}
     links = [match for match in matches.turns if match.card_id in titles or match.new_card_group]
+    spoken_of = (card_id for match in matches.turns for card_id in (match.card_id, *match.other_card_ids))
+    mentioned = dict.fromkeys(card_id for card_id in spoken_of if card_id in titles)
     async with job.store.write() as session:
         row = await read_row(session, job.meeting_id)
         row.matched_at = row.matched_at or time.time()
@@ -81,11 +83,11 @@ async def run(job: Job) -> dict[str, Any]:
                 meeting_id=job.meeting_id,
                 mentioned_at=row.started_at,
             )
-            for card_id in dict.fromkeys(match.card_id for match in links if match.card_id)
+            for card_id in mentioned
         )
     return {
         "linked_turns": sum(1 for match in links if match.card_id),
-        "cards": len({match.card_id for match in links if match.card_id}),
+        "cards": len(mentioned),
         "new_cards": len({match.new_card_group for match in links if match.new_card_group}),
     }
 
