@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from orchestrator.steps.difference import _groups
 from planerka.common.v1.card_pb2 import Card
 from planerka.match.v1.match_pb2 import MatchDecision, MatchResponse, ScoredCard, TurnMatch
+
+from orchestrator.steps.difference import _groups
 
 AUTO, CONFIRM = MatchDecision.MATCH_DECISION_AUTO, MatchDecision.MATCH_DECISION_CONFIRM
 CARDS = {name: Card(card_id=name, title=name) for name in ("crd_a", "crd_b")}
