@@ -80,9 +80,7 @@ def load_nemo() -> types.ModuleType:
     return importlib.import_module(f"{_NEMO_CHAIN[-1]}.offline_clustering")
 
 
-def cluster_voices(
-    vectors: NDArray[np.float32], pieces: Sequence[Piece], limits: SpeakerLimits
-) -> NDArray[np.int64]:
+def cluster_voices(vectors: NDArray[np.float32], pieces: Sequence[Piece], limits: SpeakerLimits) -> NDArray[np.int64]:
     """A label 0..k-1 for each piece; `vectors` are unit length [pieces, dimension], pieces in order of time."""
     count = len(pieces)
     if count == 0:
@@ -111,13 +109,17 @@ def _nme_sc(vectors: NDArray[np.float32], pieces: Sequence[Piece], limits: Speak
     # Many small eigenproblems in parallel forks: more threads inside each only fight (measured: 15 s instead of 1.3 s).
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    labels = load_nemo().SpeakerClustering(nme_mat_size=_MATRIX_SIZE, cuda=False).forward_infer(
-        embeddings_in_scales=torch.from_numpy(np.ascontiguousarray(vectors)),
-        timestamps_in_scales=torch.tensor([[piece.start, piece.end] for piece in pieces]),
-        multiscale_segment_counts=torch.tensor([len(pieces)]),
-        multiscale_weights=torch.tensor([[1.0]]),
-        oracle_num_speakers=min(exact, len(pieces)),
-        max_num_speakers=min(limits.most, len(pieces)),
+    labels = (
+        load_nemo()
+        .SpeakerClustering(nme_mat_size=_MATRIX_SIZE, cuda=False)
+        .forward_infer(
+            embeddings_in_scales=torch.from_numpy(np.ascontiguousarray(vectors)),
+            timestamps_in_scales=torch.tensor([[piece.start, piece.end] for piece in pieces]),
+            multiscale_segment_counts=torch.tensor([len(pieces)]),
+            multiscale_weights=torch.tensor([[1.0]]),
+            oracle_num_speakers=min(exact, len(pieces)),
+            max_num_speakers=min(limits.most, len(pieces)),
+        )
     )
     torch.set_num_threads(threads)
     return np.asarray(labels.cpu().numpy(), dtype=np.int64)

@@ -21,7 +21,16 @@ from asr_service.turns import SpokenWord, Turn, assemble_turns, attribute_words
 from asr_service.vad import FRAME, Endpointer, Region, VoiceActivity
 from asr_service.voices import LiveVoices, keep_numbers
 
-__all__ = ["Ended", "LiveEvent", "LiveRecognition", "LiveTurn", "Revised", "SpeakerChange", "SpeechBegan", "SpeechPaused"]
+__all__ = [
+    "Ended",
+    "LiveEvent",
+    "LiveRecognition",
+    "LiveTurn",
+    "Revised",
+    "SpeakerChange",
+    "SpeechBegan",
+    "SpeechPaused",
+]
 
 _LIVE_SILENCE = 0.6
 """Seconds of silence that end a stretch; a bit more than in files, for each stretch is transcribed alone."""

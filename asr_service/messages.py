@@ -134,8 +134,6 @@ def live_response(event: LiveEvent) -> asr_pb2.StreamingRecognizeResponse:
             )
         case Ended(duration, turns, speakers, language):
             response.finished.CopyFrom(
-                asr_pb2.Finished(
-                    duration=from_seconds(duration), turns=turns, speakers=speakers, language=language
-                )
+                asr_pb2.Finished(duration=from_seconds(duration), turns=turns, speakers=speakers, language=language)
             )
     return response

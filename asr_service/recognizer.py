@@ -60,9 +60,7 @@ class Transcript:
     """ISO 639-1 of most of the speech; empty when nobody spoke."""
 
 
-def recognize_file(
-    engine: Engine, source: Path, target: Recording, task: Task
-) -> Iterator[StageProgress | Transcript]:
+def recognize_file(engine: Engine, source: Path, target: Recording, task: Task) -> Iterator[StageProgress | Transcript]:
     """Yields progress after each step, and last the `Transcript`; `target` gets the decoded audio.
 
     Raises:

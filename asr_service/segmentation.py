@@ -25,9 +25,7 @@ FRAME_SECONDS = _FRAME / SAMPLE_RATE
 """Distance of two frames; the same grid serves the whole recording."""
 
 # Rows: classes of the powerset; columns: the voices that speak in it.
-_POWERSET = np.array(
-    [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1]], dtype=np.float32
-)
+_POWERSET = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1]], dtype=np.float32)
 _BATCH = 8
 _HINT = 0.1
 """Voice probability that makes a window worth a look: far below Silero's own threshold, for this model hears distant

@@ -45,6 +45,7 @@ class Rooms:
     folder: Path
     """Takes uploads while they are worked on."""
 
+
 _NO_VOICES = "Enrolled voices are not built yet; speakers are told apart inside each meeting."
 
 

@@ -353,5 +353,3 @@ class StreamTable:
         task = asyncio.create_task(stream.discard())
         self._removals.add(task)
         task.add_done_callback(self._removals.discard)
-
-

@@ -162,9 +162,7 @@ def _without_strays(spoken: list[SpokenWord]) -> list[SpokenWord]:
                 probability = dict(spoken[place].speakers)
                 if spoken[place].speakers and spoken[place].speakers[0][1] < _SURE:
                     rest = [(speaker, share) for speaker, share in spoken[place].speakers if speaker != main]
-                    tidy[place] = SpokenWord(
-                        spoken[place].word, ((main, probability.get(main, 1 - rest[0][1])), *rest)
-                    )
+                    tidy[place] = SpokenWord(spoken[place].word, ((main, probability.get(main, 1 - rest[0][1])), *rest))
     return tidy
 
 

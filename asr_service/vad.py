@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 from asr_service.audio import SAMPLE_RATE, AudioSource, Samples
 from asr_service.onnx import open_session
 
-__all__ = ["FRAME", "Endpointer", "Region", "VadSettings", "VoiceActivity", "VoiceDetector", "VoiceStream", "detect_regions"]
+__all__ = [
+    "FRAME",
+    "Endpointer",
+    "Region",
+    "VadSettings",
+    "VoiceActivity",
+    "VoiceDetector",
+    "VoiceStream",
+    "detect_regions",
+]
 
 FRAME = 512
 """Samples of one decision (32 ms), fixed by the model."""

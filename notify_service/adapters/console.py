@@ -77,5 +77,6 @@ def page(message: Message, texts: Texts, *, changed: bool) -> str:
 def _harmless(text: str) -> str:
     """Return the text without what a terminal would obey: a quote from a meeting must not move the cursor."""
     return "".join(
-        letter if letter in "\n\t\u200d" or unicodedata.category(letter) not in {"Cc", "Cf", "Cs"} else " " for letter in text
+        letter if letter in "\n\t\u200d" or unicodedata.category(letter) not in {"Cc", "Cf", "Cs"} else " "
+        for letter in text
     )
