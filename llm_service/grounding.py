@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from llm_service.talk import Line, Talk
 from textkit.dates import find_dates
-from textkit.lemmas import detect_language, lemma, lemmas, morphology, tokens
+from textkit.lemmas import detect_language, lemma, lemmas, morphology, spans, tokens
 from textkit.people import find_people
 
 __all__ = ["Support", "Trouble", "examine", "matches", "mend_script", "overlap"]
@@ -31,7 +31,12 @@ _ENOUGH: Final = 0.6
 _TELLING: Final = 0.34
 """Share of a sentence's words that one line must hold to count as evidence of it."""
 _PREFIX: Final = 5
+_SHORTEST_NAME: Final = 3
+_EXAMPLES: Final = frozenset({"oliver", "mary"})
+"""English names in the examples of the prompts; Russian ones are known by their form."""
 _MOST_LINES: Final = 3
+_REACH: Final = 6
+"""Lines by which those that hold one sentence may lie apart."""
 
 _REPORTING: Final = """
     сказать говорить сообщить отметить предложить просить попросить согласиться обсудить обсуждать обещать рассказать уточнить
@@ -109,12 +114,18 @@ def examine(
     if overlap(words, said | named) < _ENOUGH:
         return Support((), Trouble.WORDS)
     lines = _best_lines(words - named, evidence)
-    if not lines:
+    near = [line for line in evidence if any(abs(line.number - one.number) <= 1 for one in lines)]
+    held = {word for line in near for word in lemmas(f"{line.speaker}. {line.text}", keep_stop_words=True)}
+    if not lines or overlap(words, held | named) < _ENOUGH:
         return Support((), Trouble.WORDS)
     if language == "ru" and _claims_done(sentence, lines):
         return Support((), Trouble.DONE)
-    if _wrong_person(sentence, evidence, lines, talk):
+    if _wrong_person(sentence, evidence, lines, talk) or _strange_name(sentence, said | named):
         return Support((), Trouble.NAME)
+    # Two figures of one long topic are easily put together wrongly.
+    trouble = _facts(sentence, near, talk, language)
+    if trouble is not None:
+        return Support((), trouble)
     return Support(lines)
 
 
@@ -220,13 +231,15 @@ def _best_lines(words: set[str], evidence: Sequence[Line]) -> tuple[Line, ...]:
     left = set(words)
     chosen: list[Line] = []
     held = {line.number: set(lemmas(line.text, keep_stop_words=True)) for line in evidence}
+    reach = list(evidence)
     while left and len(chosen) < _MOST_LINES:
-        best = max(evidence, key=lambda line: (sum(matches(word, held[line.number]) for word in left), -line.number))
+        best = max(reach, key=lambda line: (sum(matches(word, held[line.number]) for word in left), -line.number))
         gain = {word for word in left if matches(word, held[best.number])}
         if len(gain) < max(1, _TELLING * len(words) if not chosen else 2):
             break
         chosen.append(best)
         left -= gain
+        reach = [line for line in reach if abs(line.number - chosen[0].number) <= _REACH]
     return tuple(sorted(chosen, key=lambda line: line.number))
 
 
@@ -257,6 +270,20 @@ def _verbs(text: str) -> tuple[set[str], set[str]]:
         happened = parse.tag.tense == "past" or parse.tag.POS == "PRTS"
         (past if happened else other).add(parse.normal_form.replace("ё", "е"))
     return past, other
+
+
+def _strange_name(sentence: str, said: set[str]) -> bool:
+    """Tell whether a sentence has a proper name that nobody said, such as one of the examples in a prompt."""
+    for number, token in enumerate(spans(sentence)):
+        if not sentence[token.start].isupper() or len(token.word) < _SHORTEST_NAME:
+            continue
+        form = lemma(token.word)
+        if form in said or token.word in said:
+            continue
+        tag = morphology().parse(token.word)[0].tag
+        if "Name" in tag or "Surn" in tag or token.word in _EXAMPLES or (number and not matches(form, said)):
+            return True
+    return False
 
 
 def _wrong_person(sentence: str, evidence: Sequence[Line], lines: Sequence[Line], talk: Talk) -> bool:

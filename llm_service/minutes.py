@@ -68,9 +68,7 @@ async def write_topic(model: ChatModel, embedder: Embedder, talk: Talk, extract:
     reply = await model.chat(messages, _shape(len(tasks)), int(letters / _LETTERS_PER_TOKEN) + _FRAME_TOKENS)
     answer: Any = reply.value
     known = [*talk.names.values(), *(line.speaker for line in extract.lines), *(line.text for line in extract.lines)]
-    sentences = [
-        text for start, end in cut_sentences(answer.text) if (text := mend_script(answer.text[start:end], known))
-    ]
+    sentences = _sentences(mend_script(answer.text, known))
     supports = await _examine(embedder, sentences, extract.lines, talk, language)
     standing = [(text, support) for text, support in zip(sentences, supports, strict=True) if support.lines]
     text, lines = _complete(standing, extract, language)
@@ -94,6 +92,13 @@ def _shape(tasks: int) -> type[Answer]:
     """Return the shape of the answer, with as many phrases as there are tasks."""
     phrases: Any = (list[_Phrase], Field(min_length=tasks, max_length=tasks))
     return create_model("Topic", __base__=Answer, title=(_Title, ...), text=(_Text, ...), tasks=phrases)
+
+
+def _sentences(text: str) -> list[str]:
+    """Return the sentences of an answer, each once, without one that the limit of letters cut off."""
+    found = list(dict.fromkeys(text[start:end] for start, end in cut_sentences(text)))
+    cut_off = len(text) >= _TEXT_LETTERS - 1 and found and found[-1][-1] not in ".!?…"
+    return found[:-1] if cut_off else found
 
 
 def _entries(lines: Sequence[Line]) -> list[_Entry]:

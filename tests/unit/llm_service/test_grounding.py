@@ -6,6 +6,7 @@ import pytest
 
 from llm_service.evidence import quote_lines
 from llm_service.grounding import Trouble, examine, mend_script
+from llm_service.minutes import _sentences
 
 SAID = (
     ("Ирина", "Что у тебя с базой данных?"),
@@ -45,6 +46,7 @@ def test_what_was_said_stands(talk, sentence, turns):
         ("The database moves to the new server.", Trouble.LANGUAGE),
         ("Ирина переносит рабочую базу в ночь на субботу.", Trouble.NAME),
         ("Выгрузку переписали на потоковую запись.", Trouble.DONE),
+        ("Марина переносит рабочую базу в ночь на субботу.", Trouble.NAME),
     ],
 )
 def test_what_was_not_said_falls(talk, sentence, trouble):
@@ -62,3 +64,21 @@ def test_quotes_are_letter_by_letter(talk):
 
 def test_a_name_in_two_scripts_is_mended():
     assert mend_script("Алексandr обновит Firebase", ["Александр"]) == "Александр обновит Firebase"
+
+
+def test_figures_of_distant_lines_are_not_put_together(talk_of):
+    said = [("Анна", "Встреча о бюджете продлится сорок минут.")]
+    said += [
+        ("Ирина", f"Подробности про отдел номер {word} расскажет начальник.")
+        for word in ("альфа", "бета", "гамма", "дельта")
+    ]
+    said += [("Анна", "Бюджет проекта утвердили на собрании акционеров компании.")]
+    talk = talk_of(*said)
+    support = examine("Бюджет проекта утвердили на собрании акционеров: сорок.", talk.lines, talk, "ru")
+    assert support.trouble is Trouble.NUMBER
+
+
+def test_a_text_that_was_cut_off_loses_its_last_sentence():
+    whole = "База переехала. " * 2
+    assert _sentences(whole) == ["База переехала."]
+    assert _sentences(whole + "я" * 320) == ["База переехала."]
