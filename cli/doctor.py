@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import importlib.util
 import shutil
 import socket
@@ -72,7 +73,7 @@ def doctor(
 
 def examine() -> Iterator[Finding]:
     """Look at everything, cheap things first."""
-    for check in (_python, _packages, _stubs, _settings, _home, _models, _ports):
+    for check in (_python, _packages, _libraries, _stubs, _settings, _home, _models, _ports):
         yield from check()
 
 
@@ -88,6 +89,14 @@ def _packages() -> Iterator[Finding]:
         "packages",
         not missing,
         f"missing: {', '.join(missing)}; run: make setup" if missing else f"{len(_PACKAGES)} looked at",
+    )
+
+
+def _libraries() -> Iterator[Finding]:
+    # The wheel of the embedded language model brings everything but this one.
+    found = ctypes.util.find_library("gomp")
+    yield Finding(
+        "libraries", found is not None, found or "libgomp.so.1 is missing; on Debian: apt-get install libgomp1"
     )
 
 
