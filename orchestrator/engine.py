@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -87,6 +88,7 @@ class Engine:
         Raises:
             Internal: The journal cannot be opened.
         """
+        _refuse_old_sqlite(self._database)
         try:
             await asyncio.to_thread(_use_write_ahead_log, self._database)
             config: DBOSConfig = {
@@ -161,6 +163,21 @@ class Engine:
             await body(_Run(workflow_id), meeting_id, round_, stage)
 
         return run
+
+
+def _refuse_old_sqlite(database: str) -> None:
+    """From Python 3.12 on DBOS asks SQLite for sub-second times, which versions before 3.42 answer with NULL.
+
+    Raises:
+        Internal: The journal is in SQLite, and this SQLite is too old for it.
+    """
+    is_sqlite = make_url(database).get_backend_name() == "sqlite"
+    if is_sqlite and sys.version_info >= (3, 12) and sqlite3.sqlite_version_info < (3, 42):
+        raise Internal(
+            f"SQLite {sqlite3.sqlite_version} is too old for Python {sys.version_info.major}.{sys.version_info.minor}: "
+            "the workflow journal needs 3.42. Use Python 3.11, a newer SQLite, or PostgreSQL.",
+            reason="JOURNAL_UNUSABLE",
+        )
 
 
 def _use_write_ahead_log(database: str) -> None:

@@ -1,0 +1,28 @@
+"""The journal refuses a SQLite that would silently break its clock."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+
+import pytest
+
+from mesh.errors import Internal
+from orchestrator.engine import _refuse_old_sqlite
+
+
+def test_old_sqlite_under_new_python_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", type("V", (tuple,), {"major": 3, "minor": 12})((3, 12, 0)))
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 40, 1))
+    with pytest.raises(Internal, match=r"3\.42"):
+        _refuse_old_sqlite("sqlite:////tmp/journal.db")
+    _refuse_old_sqlite("postgresql://localhost/journal")
+
+
+@pytest.mark.parametrize(("python", "sqlite"), [((3, 11, 0), (3, 40, 1)), ((3, 12, 0), (3, 42, 0))])
+def test_what_works_is_not_refused(
+    monkeypatch: pytest.MonkeyPatch, python: tuple[int, ...], sqlite: tuple[int, ...]
+) -> None:
+    monkeypatch.setattr(sys, "version_info", python)
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", sqlite)
+    _refuse_old_sqlite("sqlite:////tmp/journal.db")
