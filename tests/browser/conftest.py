@@ -25,7 +25,7 @@ ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium; a machine without it fails, for the page would be untested."""
     found = shutil.which("chromium") or shutil.which("chromium-browser")
