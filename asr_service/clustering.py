@@ -13,6 +13,7 @@ import sys
 import types
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import numpy as np
@@ -74,9 +75,10 @@ def load_nemo() -> types.ModuleType:
             raise ImportError("nemo_toolkit is not installed")
         root = Path(next(iter(spec.submodule_search_locations)))
         for name in _NEMO_CHAIN:
-            stub = types.ModuleType(name)
-            stub.__path__ = [str(root.joinpath(*name.split(".")[1:]))]
-            sys.modules[name] = stub
+            # With a spec of its own a stub is a module like others to whoever looks for the package later.
+            plain = ModuleSpec(name, loader=None, is_package=True)
+            plain.submodule_search_locations = [str(root.joinpath(*name.split(".")[1:]))]
+            sys.modules[name] = importlib.util.module_from_spec(plain)
     return importlib.import_module(f"{_NEMO_CHAIN[-1]}.offline_clustering")
 
 

@@ -1,9 +1,11 @@
 """How many voices, and which pieces are whose, on vectors with a known truth."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 
-from asr_service.clustering import Piece, SpeakerLimits, centroids, cluster_voices
+from asr_service.clustering import Piece, SpeakerLimits, centroids, cluster_voices, load_nemo
 from asr_service.voices import LiveVoices, keep_numbers
 
 
@@ -94,3 +96,10 @@ def test_keep_numbers_follows_the_words() -> None:
     assert keep_numbers([0, 0, 0, 0], [0, 0, 0, 1]) == {0: 0, 1: 1}
     assert keep_numbers([None, None], [2, 2]) == {2: 0}
     assert keep_numbers([], []) == {}
+
+
+def test_the_light_import_leaves_a_package_that_others_can_look_for() -> None:
+    load_nemo()
+    spec = importlib.util.find_spec("nemo")
+    assert spec is not None
+    assert spec.submodule_search_locations
