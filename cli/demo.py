@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Mapping
@@ -33,6 +34,8 @@ from cli.streaming import LiveStream
 __all__ = ["choose", "register"]
 
 _APPLY_SECONDS = 60.0
+_LISTENING = ("board", "orchestrator", "asr")
+"""Services without which nobody can listen; the others are needed when the recording is over."""
 _VISIBLE = frozenset(
     {
         change_pb2.CHANGE_KIND_MOVE_CARD,
@@ -69,7 +72,9 @@ def demo(
     def ready(name: str, seconds: float) -> None:
         output.result.print(Text(f"  ✓ {name}  {seconds:.1f} s", style="dim"))
 
-    with private_mesh(watcher=ready, keep=keep) as mesh:
+    # Loading models takes the longest; people talk meanwhile.
+    with private_mesh(watcher=ready, keep=keep, first=_LISTENING) as mesh:
+        console.print(Text(texts("demo.loading"), style="dim"))
         run(_show(mesh, folder, output))
         output.note("stopping_mesh")
     console.print()
@@ -98,6 +103,7 @@ async def _show(mesh: Mesh, folder: Path, output: Output) -> None:
         begun = time.monotonic()
         live, meeting_id = await _stream(client, folder, board.board.board_id, output)
         _head(output, 4, "demo.work")
+        await asyncio.to_thread(mesh.wait)
         with Steps(output) as steps:
             meeting = await settle(client, meeting_id, steps)
         if meeting.state == meeting_pb2.MEETING_STATE_FAILED:

@@ -99,11 +99,11 @@ class Mesh:
         """Return the log file of a service."""
         return self.home / "logs" / f"{name}.log"
 
-    def open(self, watcher: Watcher | None = None) -> None:
-        """Start everything at once, and return when all are ready."""
+    def open(self, watcher: Watcher | None = None, first: Sequence[str] | None = None) -> None:
+        """Start everything at once, and return when the `first` services are ready; all where it is None."""
         for kind in self.kinds:
             self.launch(kind.name)
-        self.wait(watcher=watcher)
+        self.wait(first, watcher)
 
     def launch(self, name: str) -> None:
         """Start one process without waiting for it; one that runs already is left alone."""

@@ -23,7 +23,11 @@ _ENGINES = ("asr", "llm", "match")
 
 @contextmanager
 def private_mesh(
-    services: Sequence[str] | None = None, *, watcher: Watcher | None = None, keep: Path | None = None
+    services: Sequence[str] | None = None,
+    *,
+    watcher: Watcher | None = None,
+    keep: Path | None = None,
+    first: Sequence[str] | None = None,
 ) -> Iterator[Mesh]:
     """Run services for the length of the block, apart from everything else on this machine.
 
@@ -31,6 +35,7 @@ def private_mesh(
         services: Short names; all six where it is None.
         watcher: Told of each service that has become ready.
         keep: Folder for the state, which stays; a temporary one where it is None.
+        first: Services without which the block cannot begin; all where it is None.
     """
     with tempfile.TemporaryDirectory(prefix="planerka-", ignore_cleanup_errors=True) as temporary:
         home = keep if keep is not None else Path(temporary)
@@ -39,7 +44,7 @@ def private_mesh(
         seconds = CliSettings.load().start_seconds
         mesh = Mesh(home, services, ports="free", environment=environment, ready_seconds=seconds)
         try:
-            mesh.open(watcher)
+            mesh.open(watcher, first)
             yield mesh
         finally:
             mesh.close()

@@ -211,6 +211,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "demo.step": ("{number}. {title}", "{number}. {title}"),
     "demo.services": ("Services", "Сервисы"),
+    "demo.loading": ("  … the others are loading their models", "  … остальные загружают модели"),
     "demo.board": ("The board", "Доска"),
     "demo.work": ("The workflow", "Обработка"),
     "demo.approval": ("One approval", "Одно решение"),
