@@ -5,25 +5,38 @@ Five hours are 576 MB on disk; only what a model reads at a time is in memory, a
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self, TypeAlias
+from typing import Protocol, Self
 
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
 from asr_service.errors import AudioTooLong, EmptyAudio, NoAudioTrack, TruncatedAudio, UndecodableAudio
+from asr_service.resampling import (
+    SAMPLE_RATE,
+    ChannelResampler,
+    MonoResampler,
+    PcmConverter,
+    Samples,
+    channels_of,
+    to_int16,
+)
 
-__all__ = ["SAMPLE_RATE", "AudioSource", "Excerpt", "PcmConverter", "Recording", "Samples", "decode_file", "to_int16"]
-
-SAMPLE_RATE = 16_000
-"""Samples in a second of everything inside this service."""
-
-Samples: TypeAlias = NDArray[np.float32]
+__all__ = [
+    "SAMPLE_RATE",
+    "AudioSource",
+    "Excerpt",
+    "PcmConverter",
+    "Recording",
+    "Samples",
+    "decode_channels",
+    "decode_file",
+    "to_int16",
+]
 
 # Containers and raw streams that people record in. Playlists (HLS, concat) stay out: they name other files and hosts,
 # which an upload must not make the service open.
@@ -133,14 +146,58 @@ class Excerpt:
         return self._source.read(self._start + max(start, 0), min(self._start + end, self._end))
 
 
-def _pcm(frames: list[AudioFrame]) -> NDArray[np.int16]:
-    if not frames:
-        return np.zeros(0, dtype=np.int16)
-    return np.concatenate([frame.to_ndarray().reshape(-1) for frame in frames]).astype(np.int16, copy=False)
+class _Sink(Protocol):
+    """Takes the frames of a file."""
+
+    def push(self, frame: AudioFrame) -> None: ...
+
+    def finish(self) -> None: ...
+
+    @property
+    def samples(self) -> int: ...
 
 
-def _resampler() -> AudioResampler:
-    return AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+class _Mixed:
+    """Mixes all channels into one recording."""
+
+    def __init__(self, target: Recording) -> None:
+        self._target = target
+        self._resampler = MonoResampler()
+
+    def push(self, frame: AudioFrame) -> None:
+        self._target.append(self._resampler.push(frame))
+
+    def finish(self) -> None:
+        self._target.append(self._resampler.finish())
+
+    @property
+    def samples(self) -> int:
+        return self._target.samples
+
+
+class _Apart:
+    """Writes each channel into a recording of its own."""
+
+    def __init__(self, targets: list[Recording], open_target: Callable[[int], Recording]) -> None:
+        self._targets = targets
+        self._open = open_target
+        self._resampler = ChannelResampler()
+
+    def push(self, frame: AudioFrame) -> None:
+        self._write(self._resampler.push(channels_of(frame), frame.sample_rate))
+
+    def finish(self) -> None:
+        self._write(self._resampler.finish())
+
+    @property
+    def samples(self) -> int:
+        return self._targets[0].samples if self._targets else 0
+
+    def _write(self, samples: NDArray[np.int16]) -> None:
+        while len(self._targets) < len(samples):
+            self._targets.append(self._open(len(self._targets)))
+        for target, channel in zip(self._targets, samples, strict=True):
+            target.append(channel)
 
 
 def decode_file(source: Path, target: Recording, max_seconds: float | None = None) -> Iterator[float]:
@@ -153,6 +210,24 @@ def decode_file(source: Path, target: Recording, max_seconds: float | None = Non
         TruncatedAudio: the file ends clearly before the length that its header states, or most of it is damaged.
         AudioTooLong: there is more than `max_seconds` of audio.
     """
+    yield from _decode(source, _Mixed(target), max_seconds)
+
+
+def decode_channels(
+    source: Path,
+    targets: list[Recording],
+    open_target: Callable[[int], Recording],
+    max_seconds: float | None = None,
+) -> Iterator[float]:
+    """Like `decode_file`, but each channel gets a recording, which `open_target` makes and `targets` takes at once.
+
+    Raises:
+        TooManyChannels: there are more channels than can be told apart; and all that `decode_file` raises.
+    """
+    yield from _decode(source, _Apart(targets, open_target), max_seconds)
+
+
+def _decode(source: Path, sink: _Sink, max_seconds: float | None) -> Iterator[float]:
     if source.stat().st_size == 0:
         raise EmptyAudio
     try:
@@ -164,7 +239,6 @@ def decode_file(source: Path, target: Recording, max_seconds: float | None = Non
             raise NoAudioTrack
         stream = container.streams.audio[0]
         declared = _wav_seconds(source) or _declared_seconds(container, stream)
-        resampler = _resampler()
         good = damaged = 0
         reported = 0.0
         packets = container.demux(stream)
@@ -183,22 +257,23 @@ def decode_file(source: Path, target: Recording, max_seconds: float | None = Non
                 continue
             for frame in frames:
                 good += 1
-                target.append(_pcm(resampler.resample(frame)))
-            if max_seconds is not None and target.duration > max_seconds:
+                sink.push(frame)
+            if max_seconds is not None and sink.samples > max_seconds * SAMPLE_RATE:
                 raise AudioTooLong(max_seconds)
-            if target.duration - reported >= _STEP_SECONDS:
-                reported = target.duration
+            if sink.samples / SAMPLE_RATE - reported >= _STEP_SECONDS:
+                reported = sink.samples / SAMPLE_RATE
                 yield reported
         if good:
-            target.append(_pcm(resampler.resample(None)))
-    if target.samples == 0:
+            sink.finish()
+    if sink.samples == 0:
         raise UndecodableAudio if damaged else EmptyAudio
+    duration = sink.samples / SAMPLE_RATE
     # A second covers encoder delay and padding; lost audio shows as more than that.
-    if declared is not None and declared - target.duration > max(1.0, 0.02 * declared):
-        raise TruncatedAudio(target.duration, declared)
+    if declared is not None and declared - duration > max(1.0, 0.02 * declared):
+        raise TruncatedAudio(duration, declared)
     if damaged > good:
-        raise TruncatedAudio(target.duration, declared)
-    yield target.duration
+        raise TruncatedAudio(duration, declared)
+    yield duration
 
 
 def _declared_seconds(container: "av.container.InputContainer", stream: "av.AudioStream") -> float | None:
@@ -226,48 +301,3 @@ def _wav_seconds(source: Path) -> float | None:
                 return size / byte_rate if known else None
             file.seek(size + size % 2, os.SEEK_CUR)
     return None
-
-
-class PcmConverter:
-    """Converts raw interleaved PCM that arrives piece by piece into 16 kHz mono; keeps the resampler's state."""
-
-    def __init__(self, sample_format: str, sample_rate: int, channels: int) -> None:
-        """`sample_format` is FFmpeg's name for packed samples: "s16" or "flt"."""
-        self._dtype = np.dtype("<i2") if sample_format == "s16" else np.dtype("<f4")
-        self._format = sample_format
-        self._rate = sample_rate
-        self._channels = channels
-        self._resampler = _resampler()
-
-    @property
-    def frame_bytes(self) -> int:
-        """Bytes of one sample of all channels; every piece must hold whole frames."""
-        return self._dtype.itemsize * self._channels
-
-    def convert(self, data: bytes) -> NDArray[np.int16]:
-        """The 16 kHz samples that are complete so far; UndecodableAudio when `data` does not hold whole frames."""
-        if len(data) % self.frame_bytes:
-            raise UndecodableAudio
-        interleaved = np.frombuffer(data, dtype=self._dtype).reshape(-1, self._channels)
-        if self._format == "flt":
-            interleaved = np.nan_to_num(interleaved, nan=0.0, posinf=1.0, neginf=-1.0)
-        # Mixed here: FFmpeg has no layout for every channel count from 1 to 32.
-        mono = interleaved.mean(axis=1, dtype=np.float32)
-        if self._format == "s16":
-            mono /= 32768.0
-        if self._rate == SAMPLE_RATE:
-            return to_int16(mono)
-        frame = AudioFrame.from_ndarray(mono[None, :], format="flt", layout="mono")
-        frame.sample_rate = self._rate
-        return _pcm(self._resampler.resample(frame))
-
-    def finish(self) -> NDArray[np.int16]:
-        """The last samples, which the resampler held back."""
-        if self._rate == SAMPLE_RATE:
-            return np.zeros(0, dtype=np.int16)
-        return _pcm(self._resampler.resample(None))
-
-
-def to_int16(samples: Samples) -> NDArray[np.int16]:
-    """Float samples from -1 to 1 as int16, clipped."""
-    return np.asarray(np.clip(np.rint(samples * 32768.0), -32768, 32767), dtype=np.int16)

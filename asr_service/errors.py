@@ -7,7 +7,8 @@ PlanerkaError
 │   │   ├── UndecodableAudio     UNDECODABLE_AUDIO
 │   │   ├── NoAudioTrack         NO_AUDIO_TRACK
 │   │   ├── TruncatedAudio       TRUNCATED_AUDIO
-│   │   └── AudioTooLong         AUDIO_TOO_LONG
+│   │   ├── AudioTooLong         AUDIO_TOO_LONG
+│   │   └── TooManyChannels      TOO_MANY_CHANNELS
 │   ├── UnknownLanguage          UNKNOWN_LANGUAGE
 │   └── StreamBroken             OUT_OF_ORDER, MISPLACED_MESSAGE
 ├── NotFound
@@ -34,6 +35,7 @@ __all__ = [
     "NoAudioTrack",
     "StreamBroken",
     "StreamTaken",
+    "TooManyChannels",
     "TooManyStreams",
     "TruncatedAudio",
     "UndecodableAudio",
@@ -58,11 +60,16 @@ class EmptyAudio(AudioUnusable):
 
 
 class UndecodableAudio(AudioUnusable):
-    """The bytes are no audio in any format that can be read."""
+    """The bytes are no audio in any format that can be read.
+
+    Attributes:
+        what: What was found, without advice and without a full stop.
+    """
 
     default_reason = "UNDECODABLE_AUDIO"
 
     def __init__(self, what: str = "The file is no audio that can be decoded, whatever its name says") -> None:
+        self.what = what
         super().__init__(f"{what}. WAV, FLAC, MP3, M4A, Ogg, Opus and WebM work.")
 
 
@@ -106,6 +113,19 @@ class AudioTooLong(AudioUnusable):
         super().__init__(
             f"The recording is longer than {limit / 3600:g} hours, the limit of this service. Cut it into parts.",
             metadata={"maxSeconds": f"{limit:g}"},
+        )
+
+
+class TooManyChannels(AudioUnusable):
+    """The recording has more channels than can be told apart."""
+
+    default_reason = "TOO_MANY_CHANNELS"
+
+    def __init__(self, channels: int, most: int) -> None:
+        super().__init__(
+            f"The recording has {channels} channels; one speaker a channel works with up to {most}. "
+            "Use CHANNEL_MODE_MIX, or send fewer channels.",
+            metadata={"maxChannels": str(most)},
         )
 
 

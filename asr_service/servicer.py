@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import grpc
 from planerka.asr.v1 import asr_pb2, asr_pb2_grpc
 
-from asr_service.audio import PcmConverter, Recording
+from asr_service.audio import Recording
 from asr_service.engine import Engine
 from asr_service.errors import DiskFull, EmptyAudio, StreamBroken, UndecodableAudio, UnknownLanguage
 from asr_service.inference import InferenceThread
@@ -20,6 +20,7 @@ from asr_service.live import LiveRecognition
 from asr_service.messages import file_progress, file_responses, task_of
 from asr_service.recognizer import StageProgress, Task, Transcript, recognize_file
 from asr_service.settings import AsrSettings
+from asr_service.stream_decoder import Encoding, open_converter
 from asr_service.streams import LiveStream, StreamTable
 from mesh.errors import NotReady, Unimplemented
 from mesh.ids import new_id
@@ -27,9 +28,12 @@ from mesh.times import from_seconds
 
 __all__ = ["AsrServicer", "Rooms"]
 
-_PCM_FORMATS = {
+_ENCODINGS: dict[asr_pb2.AudioEncoding, Encoding] = {
     asr_pb2.AUDIO_ENCODING_PCM_S16LE: "s16",
     asr_pb2.AUDIO_ENCODING_PCM_F32LE: "flt",
+    asr_pb2.AUDIO_ENCODING_FLAC: "flac",
+    asr_pb2.AUDIO_ENCODING_OGG_OPUS: "ogg",
+    asr_pb2.AUDIO_ENCODING_WEBM_OPUS: "webm",
 }
 _HALF_CLOSE_SECONDS = 0.3
 _Context = grpc.aio.ServicerContext[Any, Any]
@@ -156,7 +160,7 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
                 model(task="speaker-embedding", model_id=settings.embedding_model, device="cpu"),
             ],
             languages=sorted(self._rooms.engine.speech.languages),
-            encodings=list(_PCM_FORMATS),
+            encodings=list(_ENCODINGS),
             max_streams=settings.max_streams,
             open_streams=self._rooms.streams.connected,
             max_duration=from_seconds(self._rooms.engine.max_seconds),
@@ -173,18 +177,12 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
 
     def _open(self, config: asr_pb2.StreamConfig) -> LiveStream:
         task = self._task(config.recognition)
-        sample_format = _PCM_FORMATS.get(config.encoding)
-        if sample_format is None:
-            raise Unimplemented(
-                "Live streams take AUDIO_ENCODING_PCM_S16LE and AUDIO_ENCODING_PCM_F32LE; other encodings are not built yet."
-            )
         self._rooms.streams.check_room()
         recording = self._rooms.streams.new_recording()
         interim = self._settings.interim_seconds if config.interim_results else None
         recognition = LiveRecognition(self._rooms.engine, recording, task, interim)
-        return self._rooms.streams.open(
-            recognition, recording, PcmConverter(sample_format, config.sample_rate, config.channels)
-        )
+        converter = open_converter(_ENCODINGS[config.encoding], config.sample_rate, config.channels)
+        return self._rooms.streams.open(recognition, recording, converter)
 
     async def _receive(self, requests: AsyncIterator[asr_pb2.RecognizeFileRequest], upload: Path) -> None:
         size = 0

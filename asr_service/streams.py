@@ -17,7 +17,7 @@ from pathlib import Path
 from planerka.asr.v1 import asr_pb2
 from planerka.common.v1 import transcript_pb2
 
-from asr_service.audio import PcmConverter, Recording
+from asr_service.audio import Recording
 from asr_service.errors import (
     AudioTooLong,
     DiskFull,
@@ -30,6 +30,7 @@ from asr_service.errors import (
 from asr_service.inference import InferenceThread
 from asr_service.live import Ended, LiveEvent, LiveRecognition
 from asr_service.messages import live_response
+from asr_service.stream_decoder import Converter
 from mesh.errors import Internal, PlanerkaError
 from mesh.ids import new_id
 from mesh.logs import get_logger
@@ -60,7 +61,7 @@ class LiveStream:
         self,
         recognition: LiveRecognition,
         recording: Recording,
-        converter: PcmConverter,
+        converter: Converter,
         inference: InferenceThread,
         limits: StreamLimits,
     ) -> None:
@@ -310,7 +311,7 @@ class StreamTable:
         if self.connected >= self._limits.streams:
             raise TooManyStreams(self._limits.streams)
 
-    def open(self, recognition: LiveRecognition, recording: Recording, converter: PcmConverter) -> LiveStream:
+    def open(self, recognition: LiveRecognition, recording: Recording, converter: Converter) -> LiveStream:
         """A new stream."""
         stream = LiveStream(recognition, recording, converter, self._inference, self._limits)
         self._streams[stream.token] = stream

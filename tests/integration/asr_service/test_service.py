@@ -1,11 +1,13 @@
 """The service as its clients see it: a real server, real models, real audio."""
 
 import asyncio
+import io
 import json
 import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import av
 import grpc
 import numpy as np
 import pytest
@@ -281,11 +283,62 @@ async def test_a_live_stream_that_breaks_and_goes_on(
     assert [path for path in work.rglob("*") if path.is_file()] == []
 
 
+def compressed(container: str, codec: str, samples: np.ndarray) -> bytes:
+    """`samples` of 16 kHz from -1 to 1 in a container that can be streamed."""
+    target = io.BytesIO()
+    with av.open(target, "w", format=container) as file:
+        stream = file.add_stream(codec, rate=48_000 if codec == "libopus" else 16_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(to_int16(samples)[None, :], format="s16", layout="mono")
+        frame.sample_rate = 16_000
+        resampler = av.AudioResampler(stream.format, "mono", stream.rate, frame_size=stream.frame_size)
+        for part in [*resampler.resample(frame), *resampler.resample(None)]:
+            file.mux(stream.encode(part))
+        file.mux(stream.encode(None))
+    return target.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "container", "codec"),
+    [
+        (asr_pb2.AUDIO_ENCODING_FLAC, "flac", "flac"),
+        (asr_pb2.AUDIO_ENCODING_OGG_OPUS, "ogg", "libopus"),
+        (asr_pb2.AUDIO_ENCODING_WEBM_OPUS, "webm", "libopus"),
+    ],
+)
+async def test_a_compressed_live_stream(
+    stub: asr_pb2_grpc.AsrServiceStub,
+    samples: Path,
+    tmp_path: Path,
+    encoding: asr_pb2.AudioEncoding,
+    container: str,
+    codec: str,
+) -> None:
+    speech = audio(samples / "standup_ru" / "meeting.flac", tmp_path)[: 7 * 16_000]
+    client = LiveClient(stub, speech)
+    client.data = compressed(container, codec, speech)
+    config = asr_pb2.StreamConfig(recognition=RUSSIAN, encoding=encoding, sample_rate=48_000, channels=1)
+    await client.connect(asr_pb2.StreamingRecognizeRequest(config=config))
+    last = client.events[max(client.events)]
+    assert last.finished.duration.ToTimedelta().total_seconds() == pytest.approx(7.0, abs=0.01)
+    assert "задачам" in " ".join(turn.text for turn in client.final_turns)
+
+
+async def test_a_live_stream_that_is_not_what_it_says(stub: asr_pb2_grpc.AsrServiceStub) -> None:
+    client = LiveClient(stub, np.zeros(16_000, dtype=np.float32))
+    config = asr_pb2.StreamConfig(
+        recognition=RUSSIAN, encoding=asr_pb2.AUDIO_ENCODING_OGG_OPUS, sample_rate=48_000, channels=1
+    )
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await client.connect(asr_pb2.StreamingRecognizeRequest(config=config), last_chunk=1)
+    assert remote_error(caught.value).reason == "UNDECODABLE_AUDIO"
+
+
 async def test_capabilities_and_health(stub: asr_pb2_grpc.AsrServiceStub, channel: grpc.aio.Channel) -> None:
     capabilities = await stub.GetCapabilities(asr_pb2.GetCapabilitiesRequest(), timeout=5)
     assert {"ru", "en"} <= set(capabilities.languages)
     assert {model.task for model in capabilities.models} >= {"transcription", "segmentation", "speaker-embedding"}
     assert capabilities.open_streams == 0
+    assert asr_pb2.AUDIO_ENCODING_OGG_OPUS in capabilities.encodings
     health = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=SERVICE), timeout=5)
     assert health.status == health_pb2.HealthCheckResponse.SERVING
 
