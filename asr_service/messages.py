@@ -10,7 +10,7 @@ from asr_service.diarization import Span
 from asr_service.live import Ended, LiveEvent, LiveTurn, Revised, SpeechBegan, SpeechPaused
 from asr_service.recognizer import Stage, StageProgress, Task, Transcript
 from asr_service.turns import SpokenWord, Turn, speaker_name
-from mesh.errors import InvalidArgument, Unimplemented, Violation
+from mesh.errors import InvalidArgument, Violation
 from mesh.times import from_seconds
 
 __all__ = ["file_progress", "file_responses", "live_response", "task_of"]
@@ -23,10 +23,7 @@ def task_of(config: asr_pb2.RecognitionConfig) -> Task:
 
     Raises:
         InvalidArgument: More speakers are expected at least than at most.
-        Unimplemented: A speaker for each channel is wanted.
     """
-    if config.channel_mode == asr_pb2.CHANNEL_MODE_SPEAKER_PER_CHANNEL:
-        raise Unimplemented("A speaker for each channel is not built yet; use CHANNEL_MODE_MIX.")
     if config.max_speakers and config.min_speakers > config.max_speakers:
         raise InvalidArgument(
             f"min_speakers {config.min_speakers} is more than max_speakers {config.max_speakers}.",
@@ -38,6 +35,7 @@ def task_of(config: asr_pb2.RecognitionConfig) -> Task:
         hot_words=tuple(config.hot_words),
         diarize=config.diarize,
         limits=SpeakerLimits(config.min_speakers, config.max_speakers),
+        by_channel=config.channel_mode == asr_pb2.CHANNEL_MODE_SPEAKER_PER_CHANNEL,
     )
 
 

@@ -38,6 +38,8 @@ class Task:
     hot_words: tuple[str, ...] = ()
     diarize: bool = True
     limits: SpeakerLimits = field(default_factory=SpeakerLimits)
+    by_channel: bool = False
+    """Whether each channel is one speaker; the limits do not matter then."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import grpc
 from planerka.asr.v1 import asr_pb2, asr_pb2_grpc
 
 from asr_service.audio import Recording
+from asr_service.channels import recognize_channels
 from asr_service.engine import Engine
 from asr_service.errors import DiskFull, EmptyAudio, StreamBroken, UndecodableAudio, UnknownLanguage
 from asr_service.inference import InferenceThread
@@ -177,6 +178,8 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
 
     def _open(self, config: asr_pb2.StreamConfig) -> LiveStream:
         task = self._task(config.recognition)
+        if task.by_channel:
+            raise Unimplemented("A speaker for each channel is built for files only; use CHANNEL_MODE_MIX live.")
         self._rooms.streams.check_room()
         recording = self._rooms.streams.new_recording()
         interim = self._settings.interim_seconds if config.interim_results else None
@@ -204,7 +207,8 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
         """All work on a file; owns the decoded audio, so that it goes only when no step reads it any more."""
         try:
             with Recording(upload.with_suffix(".pcm")) as recording:
-                yield from recognize_file(self._rooms.engine, upload, recording, task)
+                recognize = recognize_channels if task.by_channel else recognize_file
+                yield from recognize(self._rooms.engine, upload, recording, task)
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 raise DiskFull(self._rooms.folder) from error

@@ -159,6 +159,41 @@ async def test_telephone_stereo_is_converted(stub: asr_pb2_grpc.AsrServiceStub, 
     assert answer.finished.speakers == 1
 
 
+async def test_one_speaker_a_channel(stub: asr_pb2_grpc.AsrServiceStub, samples: Path, tmp_path: Path) -> None:
+    meeting = samples / "standup_ru"
+    speech = audio(meeting / "meeting.flac", tmp_path)[: 25 * 16_000]
+    truth = [turn for turn in json.loads((meeting / "truth.json").read_text())["turns"] if turn["end"] < 25]
+    channels = 1e-4 * np.random.default_rng(3).normal(size=(len(speech), 4)).astype(np.float32)
+    channels[:, 1] = 0
+    place = {speaker: (0, 2, 3)[number] for number, speaker in enumerate(sorted({turn["speaker"] for turn in truth}))}
+    for turn in truth:
+        part = slice(int(turn["start"] * 16_000), int(turn["end"] * 16_000))
+        for channel in (0, 2, 3):
+            channels[part, channel] += (1.0 if channel == place[turn["speaker"]] else 0.15) * speech[part]
+    config = asr_pb2.RecognitionConfig(
+        language="ru", diarize=True, channel_mode=asr_pb2.CHANNEL_MODE_SPEAKER_PER_CHANNEL
+    )
+    answer = await recognize(stub, wav(tmp_path / "a.wav", channels, 16_000), config)
+
+    for speaker, channel in place.items():
+        said = " ".join(turn["text"] for turn in truth if turn["speaker"] == speaker)
+        written = " ".join(turn.text for turn in answer.turns if turn.speaker == f"S{channel + 1}")
+        assert word_errors(said, written).rate <= 0.2
+    assert {turn.speaker for turn in answer.turns} == {f"S{channel + 1}" for channel in place.values()}
+    assert answer.finished.speakers == len(place)
+    spans = [SpeakerSpan(turn["start"], turn["end"], f"S{place[turn['speaker']] + 1}") for turn in truth]
+    assert diarization_errors(spans, answer.spans, (0, truth[-1]["end"])).der <= 0.15
+    starts = [turn.start.ToNanoseconds() for turn in answer.turns]
+    assert starts == sorted(starts)
+
+
+async def test_more_channels_than_speakers_can_have(stub: asr_pb2_grpc.AsrServiceStub, tmp_path: Path) -> None:
+    config = asr_pb2.RecognitionConfig(channel_mode=asr_pb2.CHANNEL_MODE_SPEAKER_PER_CHANNEL)
+    with pytest.raises(RemoteError) as caught:
+        await recognize(stub, wav(tmp_path / "a.wav", np.zeros((16_000, 9)), 16_000), config)
+    assert caught.value.reason == "TOO_MANY_CHANNELS"
+
+
 @pytest.mark.parametrize("sound", ["silence", "noise", "hum"])
 async def test_no_speech_is_an_empty_transcript(stub: asr_pb2_grpc.AsrServiceStub, tmp_path: Path, sound: str) -> None:
     time = np.arange(20 * 16_000) / 16_000
@@ -178,7 +213,6 @@ async def test_no_speech_is_an_empty_transcript(stub: asr_pb2_grpc.AsrServiceStu
         (b"Agenda: release, tests, plans\n" * 99, RUSSIAN, "UNDECODABLE_AUDIO"),
         (b"RIFF", asr_pb2.RecognitionConfig(language="xx"), "UNKNOWN_LANGUAGE"),
         (b"RIFF", asr_pb2.RecognitionConfig(min_speakers=5, max_speakers=2), "SPEAKER_LIMITS_INVALID"),
-        (b"RIFF", asr_pb2.RecognitionConfig(channel_mode=asr_pb2.CHANNEL_MODE_SPEAKER_PER_CHANNEL), "NOT_BUILT_YET"),
     ],
 )
 async def test_bad_input_gets_a_typed_error_and_leaves_nothing(
