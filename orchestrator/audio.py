@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,16 @@ from numpy.typing import NDArray
 
 from orchestrator.errors import AudioUnreadable, EmptyFile
 
-__all__ = ["SAMPLE_RATE", "AudioVault", "Segment"]
+__all__ = ["SAMPLE_RATE", "AudioVault", "Segment", "join"]
 
 SAMPLE_RATE = 16_000
 _SEGMENT_SAMPLES = 10 * 60 * SAMPLE_RATE
 _BLOCK = 1 << 20
+# Containers and raw streams that people record in. Playlists (HLS, concat) stay out: they name other files and hosts,
+# which an upload must not make the service open.
+_FORMATS = "wav,w64,flac,mp3,mov,mp4,m4a,3gp,ogg,matroska,webm,aac,aiff,caf,amr,asf,au,avi,mpegts,mpeg"
+_MOST_DAMAGED = 100
+"""Damaged packets more than good frames, after which a file is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,31 +105,81 @@ class AudioVault:
         shutil.rmtree(self.folder_of(meeting_id), ignore_errors=True)
 
 
+def join(parts: Sequence[Path], target: Path) -> None:
+    """Decode recordings and write them one after the other as one FLAC file; blocks.
+
+    Raises:
+        AudioUnreadable: None of them holds audio that can be decoded.
+    """
+    unreadable: AudioUnreadable | None = None
+    written = False
+    with soundfile.SoundFile(target, "w", SAMPLE_RATE, 1, "PCM_16", format="FLAC") as file:
+        for part in parts:
+            try:
+                for block in _decode(part, "The recording"):
+                    file.write(block)
+                    written = True
+            except AudioUnreadable as error:
+                # A recorder that broke down at once does not take the rest with it.
+                unreadable = error
+    if unreadable is not None and not written:
+        raise unreadable
+
+
 def _decode(source: Path, shown: str) -> Iterator[NDArray[np.int16]]:
     """Yield the samples of the first audio track.
 
-    A recording that breaks off in the middle is taken as far as it goes: what people said before must not be lost.
+    Damaged packets are passed over, and a recording that breaks off in the middle is taken as far as it goes: what people said
+    before and after must not be lost.
     """
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
-    decoded = False
+    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
     try:
-        with av.open(str(source), metadata_errors="ignore") as container:
+        with av.open(str(source), options=options, metadata_errors="ignore") as container:
             if not container.streams.audio:
                 raise AudioUnreadable(f"{shown} holds no audio track. Import a recording, or name the text's format.")
-            try:
-                for frame in container.decode(container.streams.audio[0]):
-                    decoded = True
-                    yield from _samples(resampler.resample(frame))
-            except av.FFmpegError:
-                if not decoded:
-                    raise
-            if decoded:
-                yield from _samples(resampler.resample(None))
+            yield from _resampled(_frames(container))
     except (av.FFmpegError, ValueError) as error:
         why = error.strerror if isinstance(error, av.FFmpegError) else error
         raise AudioUnreadable(
             f"{shown} holds no audio that can be decoded: {why}. Check that it plays, and try again."
         ) from error
+
+
+def _frames(container: Any) -> Iterator[Any]:
+    good = damaged = 0
+    packets = container.demux(container.streams.audio[0])
+    while True:
+        try:
+            packet = next(packets, None)
+            if packet is None:
+                return
+            frames = packet.decode()
+        except av.error.EOFError:
+            return
+        except av.FFmpegError:
+            damaged += 1
+            if not good and damaged > _MOST_DAMAGED:
+                raise
+            if damaged > _MOST_DAMAGED + good:
+                return
+            continue
+        good += len(frames)
+        yield from frames
+
+
+def _resampled(frames: Iterator[Any]) -> Iterator[NDArray[np.int16]]:
+    """Samples of 16 kHz mono; rate and channels may change where one recording follows another in a file."""
+    kind: tuple[str, str, int] | None = None
+    resampler = None
+    for frame in frames:
+        following = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if resampler is None or following != kind:
+            if resampler is not None:
+                yield from _samples(resampler.resample(None))
+            kind, resampler = following, av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+        yield from _samples(resampler.resample(frame))
+    if resampler is not None:
+        yield from _samples(resampler.resample(None))
 
 
 def _samples(frames: list[Any]) -> Iterator[NDArray[np.int16]]:

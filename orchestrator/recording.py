@@ -17,7 +17,8 @@ from planerka.asr.v1.asr_pb2 import AudioChunk, AudioEncoding
 from planerka.orchestrator.v1.orchestrator_pb2 import LiveConfig
 
 from mesh.errors import Violation
-from orchestrator.errors import StreamOutOfOrder
+from orchestrator.audio import join
+from orchestrator.errors import AudioUnreadable, StreamOutOfOrder
 
 __all__ = ["CHUNKS", "Recording", "as_file", "read_record", "seconds_of_chunks"]
 
@@ -28,6 +29,7 @@ _WAV_SUBTYPES = {
     AudioEncoding.AUDIO_ENCODING_PCM_S16LE: ("PCM_16", "int16"),
     AudioEncoding.AUDIO_ENCODING_PCM_F32LE: ("FLOAT", "float32"),
 }
+_OGG_FLAGS, _OGG_FIRST = 5, 2
 
 
 class Recording:
@@ -101,16 +103,16 @@ def seconds_of_chunks(config: LiveConfig, size: int) -> float:
 
 
 def as_file(folder: Path, config: LiveConfig) -> Path | None:
-    """Write the chunks of a meeting as one audio file, and return it; None where nothing was received. Blocks."""
+    """Write the chunks of a meeting as one audio file, and return it; None where nothing was received. Blocks.
+
+    Raises:
+        AudioUnreadable: There are several compressed streams, and none of them can be decoded.
+    """
     source = folder / CHUNKS
     if _recover(source)[0] == 0:
         return None
     if config.encoding not in _WAV_SUBTYPES:
-        target = folder / "live.partial"
-        with target.open("wb") as file:
-            for _, data in _records(source):
-                file.write(data)
-        return target
+        return _whole_stream(source, folder, config.encoding)
     subtype, kind = _WAV_SUBTYPES[config.encoding]
     target = folder / "live.partial.wav"
     # RF64 has no limit of 4 GiB, which five hours of floating point stereo exceed.
@@ -118,6 +120,50 @@ def as_file(folder: Path, config: LiveConfig) -> Path | None:
         for _, data in _records(source):
             wav.buffer_write(data, dtype=kind)
     return target
+
+
+def _whole_stream(source: Path, folder: Path, encoding: AudioEncoding) -> Path:
+    """Write a compressed stream as one file.
+
+    A client whose recorder was started again sends another whole stream after the first. Players and decoders stop there, or
+    earlier where rate or channels differ, so each is decoded for itself.
+    """
+    parts: list[Path] = []
+    target: BinaryIO | None = None
+    try:
+        for _, data in _records(source):
+            if target is None or _begins(encoding, data):
+                if target is not None:
+                    target.close()
+                parts.append(folder / f"live.{len(parts) + 1}.partial")
+                target = parts[-1].open("wb")
+            target.write(data)
+    finally:
+        if target is not None:
+            target.close()
+    if len(parts) == 1:
+        return parts[0]
+    whole = folder / "live.partial.flac"
+    try:
+        join(parts, whole)
+    except AudioUnreadable:
+        whole.unlink(missing_ok=True)
+        raise
+    finally:
+        for part in parts:
+            part.unlink()
+    return whole
+
+
+def _begins(encoding: AudioEncoding, data: bytes) -> bool:
+    """Tell whether a chunk is the beginning of a stream."""
+    match encoding:
+        case AudioEncoding.AUDIO_ENCODING_FLAC:
+            return data.startswith(b"fLaC")
+        case AudioEncoding.AUDIO_ENCODING_OGG_OPUS:
+            return data.startswith(b"OggS") and len(data) > _OGG_FLAGS and bool(data[_OGG_FLAGS] & _OGG_FIRST)
+        case _:
+            return data.startswith(b"\x1a\x45\xdf\xa3")
 
 
 def read_record(file: BinaryIO) -> tuple[int, bytes] | None:

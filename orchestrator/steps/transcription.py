@@ -103,17 +103,19 @@ async def _seal(job: Job, meeting: MeetingRow) -> None:
         return
     folder = job.desk.vault.folder_of(job.meeting_id)
     live = LiveConfig.FromString(meeting.live_config)
-    source = await asyncio.to_thread(as_file, folder, live)
-    if source is None:
-        return
+    source: Path | None = None
     try:
+        source = await asyncio.to_thread(as_file, folder, live)
+        if source is None:
+            return
         await store_segments(job.desk, job.meeting_id, source)
     except (AudioUnreadable, EmptyFile) as error:
         async with job.store.read() as session:
             language = await language_of(session, meeting.workspace_id)
         raise StepFailed(say(language, "fail_audio", why=error.message)) from error
     finally:
-        source.unlink(missing_ok=True)
+        if source is not None:
+            source.unlink(missing_ok=True)
     (folder / "live.chunks").unlink(missing_ok=True)
 
 

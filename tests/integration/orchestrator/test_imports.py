@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 
+import av
 import grpc
 import numpy as np
 import pytest
@@ -49,6 +50,37 @@ async def test_audio_of_a_telephone_in_stereo(client, mesh):
     assert [turn.text for turn in detail.turns] == ["Срок по авторизации пятница.", "Хорошо."]
     (segment,) = (mesh.home / "orchestrator" / "audio" / meeting.meeting_id).iterdir()
     assert segment.suffix == ".flac"
+
+
+def encoded(container, codec):
+    target = io.BytesIO()
+    with av.open(target, "w", format=container) as file:
+        stream = file.add_stream(codec, rate=48_000, layout="mono")
+        tone = (np.sin(np.arange(96_000) / 20) * 0.3).astype(np.float32)
+        frame = av.AudioFrame.from_ndarray(tone[None, :], format="flt", layout="mono")
+        frame.sample_rate = 48_000
+        resampler = av.AudioResampler(stream.format, "mono", stream.rate, frame_size=stream.frame_size)
+        for part in [*resampler.resample(frame), *resampler.resample(None)]:
+            file.mux(stream.encode(part))
+        file.mux(stream.encode(None))
+    return target.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "name"),
+    [
+        ("mp3", "libmp3lame", "a.mp3"),
+        ("ipod", "aac", "a.m4a"),
+        ("adts", "aac", "a.aac"),
+        ("ogg", "libopus", "voice.oga"),
+        ("webm", "libopus", "a.webm"),
+        ("mp3", "libmp3lame", ""),
+    ],
+)
+async def test_compressed_audio_by_any_name(client, mesh, container, codec, name):
+    meeting = await client.upload(encoded(container, codec), name=name)
+    assert meeting.source == MeetingSource.MEETING_SOURCE_AUDIO_FILE
+    assert meeting.duration.ToTimedelta().total_seconds() == pytest.approx(2.0, abs=0.1)
 
 
 async def test_a_meeting_without_speech_closes_calmly(client, mesh):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -76,3 +79,71 @@ def test_a_file_without_audio_leaves_nothing(tmp_path):
         with pytest.raises(error):
             vault.store(source, "mtg_1", "x.wav")
         assert not list(tmp_path.glob("audio/*"))
+
+
+def encoded(container, codec, seconds=1.0, channels=1, rate=44_100):
+    """A tone that a recorder has written in any format."""
+    layout = "stereo" if channels == 2 else "mono"
+    tone = (np.sin(np.arange(int(seconds * rate)) * 2 * np.pi * 440 / rate) * 9000).astype(np.int16)
+    target = io.BytesIO()
+    with av.open(target, "w", format=container) as file:
+        stream = file.add_stream(codec, rate=48_000 if codec == "libopus" else rate, layout=layout)
+        frame = av.AudioFrame.from_ndarray(np.repeat(tone, channels)[None, :], format="s16", layout=layout)
+        frame.sample_rate = rate
+        resampler = av.AudioResampler(stream.format, layout, stream.rate, frame_size=stream.frame_size)
+        for part in [*resampler.resample(frame), *resampler.resample(None)]:
+            file.mux(stream.encode(part))
+        file.mux(stream.encode(None))
+    return target.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "container", "codec"),
+    [
+        (AudioEncoding.AUDIO_ENCODING_FLAC, "flac", "flac"),
+        (AudioEncoding.AUDIO_ENCODING_OGG_OPUS, "ogg", "libopus"),
+        (AudioEncoding.AUDIO_ENCODING_WEBM_OPUS, "webm", "libopus"),
+    ],
+)
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_compressed_stream_becomes_one_recording(tmp_path, encoding, container, codec, restarted):
+    config = LiveConfig(encoding=encoding, sample_rate=48_000, channels=1)
+    streams = [encoded(container, codec), encoded(container, codec, 0.5, channels=2)][: 1 + restarted]
+    pieces = [stream[place : place + 777] for stream in streams for place in range(0, len(stream), 777)]
+    folder = tmp_path / "mtg_1"
+    recording = Recording(folder, config)
+    recording.write([AudioChunk(sequence=number, data=data) for number, data in enumerate(pieces, start=1)])
+    recording.close()
+    segments = AudioVault(tmp_path).store(as_file(folder, config), "mtg_1")
+    assert sum(segment.samples for segment in segments) == pytest.approx(24_000 if restarted else 16_000, abs=120)
+    assert len(list(folder.glob("*.partial*"))) == 1
+
+
+def test_a_compressed_stream_that_is_text(tmp_path):
+    config = LiveConfig(encoding=AudioEncoding.AUDIO_ENCODING_FLAC, sample_rate=48_000, channels=1)
+    recording = Recording(tmp_path / "mtg_1", config)
+    recording.write([AudioChunk(sequence=number, data=b"fLaC is what I say") for number in (1, 2)])
+    recording.close()
+    with pytest.raises(AudioUnreadable):
+        as_file(tmp_path / "mtg_1", config)
+    assert [path.name for path in (tmp_path / "mtg_1").iterdir()] == [CHUNKS]
+
+
+@pytest.mark.parametrize(
+    ("container", "codec"),
+    [("mp3", "libmp3lame"), ("ipod", "aac"), ("adts", "aac"), ("ogg", "libopus"), ("webm", "libopus")],
+)
+def test_imports_of_common_formats(tmp_path, container, codec):
+    (tmp_path / "a").write_bytes(encoded(container, codec, channels=2))
+    (segment,) = AudioVault(tmp_path / "audio").store(tmp_path / "a", "mtg_1")
+    assert segment.samples == pytest.approx(16_000, abs=900)
+    samples, _ = soundfile.read(tmp_path / "audio" / "mtg_1" / segment.file_name)
+    assert np.argmax(np.abs(np.fft.rfft(samples[1_000:], 16_000))) == pytest.approx(440, abs=2)
+
+
+def test_a_playlist_opens_no_other_file(tmp_path):
+    (tmp_path / "secret.mp3").write_bytes(encoded("mp3", "libmp3lame"))
+    playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{tmp_path / 'secret.mp3'}\n#EXT-X-ENDLIST\n"
+    (tmp_path / "a.mp3").write_text(playlist)
+    with pytest.raises(AudioUnreadable):
+        AudioVault(tmp_path / "audio").store(tmp_path / "a.mp3", "mtg_1")
