@@ -64,7 +64,7 @@ def read_pcm(data: bytes, sample_format: str, channels: int) -> Samples:
     planes = np.frombuffer(data, dtype=dtype).reshape(-1, channels).T.astype(np.float32)
     if sample_format == "s16":
         return planes / np.float32(32768.0)
-    return np.nan_to_num(planes, nan=0.0, posinf=1.0, neginf=-1.0)
+    return np.clip(np.nan_to_num(planes, nan=0.0), -1.0, 1.0)
 
 
 class MonoResampler:
