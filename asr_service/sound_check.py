@@ -16,7 +16,7 @@ _SILENT = 1e-3
 _LONG_SECONDS = 10.0
 """Stretch from which quiet counts: a pause is no fault."""
 _NOISE_LEVEL = 0.3
-"""-10 dBFS: misread samples are 3 to 10 dB louder than the loudest talk."""
+"""Root mean square (-10 dBFS); misread samples had 0.32 and more."""
 _NOISE_FLATNESS = 0.3
 """Ratio of geometric and arithmetic mean of power from which sound is noise: white noise has 0.56 in single frames, float
 samples read as integers 0.33 to 0.52, speech in a noisy room 0.23 at most."""
