@@ -107,13 +107,20 @@ def test_nothing_waits_for_the_end(name: str) -> None:
     assert len(converter.finish()) < 500
 
 
-@pytest.mark.parametrize("encoding", ["flac", "ogg", "webm"])
-@pytest.mark.parametrize("other", [*STREAMS, "text", "zeros", "noise"])
+OTHERS = {
+    **{name: data for name, (_, data) in STREAMS.items()},
+    "text": b"Agenda: release",
+    "zeros": bytes(500),
+    "noise": np.random.default_rng(1).bytes(500),
+}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "other"),
+    [(one, other) for one in ("flac", "ogg", "webm") for other in OTHERS if not other.startswith(one)],
+)
 def test_another_stream_than_announced_is_refused_at_once(encoding: Encoding, other: str) -> None:
-    contents = {"text": b"Agenda: release", "zeros": bytes(500), "noise": np.random.default_rng(1).bytes(500)}
-    announced, data = STREAMS.get(other, (None, contents.get(other, b"")))
-    if announced == encoding:
-        pytest.skip("it is what was announced")
+    data = OTHERS[other]
     with pytest.raises(UndecodableAudio, match="announced as") as caught:
         StreamDecoder(encoding).convert(data[:200])
     assert ("it looks like" in str(caught.value)) == (other in STREAMS)
