@@ -27,34 +27,45 @@ __all__ = ["app"]
 app = typer.Typer(no_args_is_help=True, help="Measure: asr, diarization, match, meeting.")
 
 _DIGITS = 4
+_ITEM_KEYS = ("wer", "cer", "der", "live_der", "jer", "rtf", "word_latency_p50_s", "word_latency_p95_s", "lag_s")
 _NOT_BUILT = 2
 
 SpeechPath = Annotated[Path, typer.Argument(help="Folder with manifest.jsonl, or the file itself.")]
 Address = Annotated[str, typer.Option(help="Measure the service at this address instead of one started for it.")]
 Live = Annotated[bool, typer.Option("--live", help="Measure live streams instead of files.")]
+Pace = Annotated[
+    float,
+    typer.Option(min=0.1, max=100, help="With --live: how many times as fast as they were spoken clips are sent."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command("asr")
 def asr(
-    context: typer.Context, path: SpeechPath, address: Address = "", live: Live = False, as_json: AsJson = False
+    context: typer.Context,
+    path: SpeechPath,
+    address: Address = "",
+    live: Live = False,
+    pace: Pace = 1,
+    as_json: AsJson = False,
 ) -> None:
-    """Word and character errors, and speed, of speech recognition on files."""
+    """Word and character errors, and speed, of speech recognition on files; with --live also how soon words are there."""
     output = session_of(context).output(as_json=as_json)
-    if live:
-        raise _not_built(output, "eval asr --live")
-    _print(run(_speech(path, address, output, diarize=False)), output)
+    _print(run(_speech(path, address, output, diarize=False, pace=pace if live else None)), output)
 
 
 @app.command("diarization")
 def diarization(
-    context: typer.Context, path: SpeechPath, address: Address = "", live: Live = False, as_json: AsJson = False
+    context: typer.Context,
+    path: SpeechPath,
+    address: Address = "",
+    live: Live = False,
+    pace: Pace = 1,
+    as_json: AsJson = False,
 ) -> None:
-    """Diarization errors (collar 0, overlaps scored) on files."""
+    """Diarization errors (collar 0, overlaps scored) on files; with --live also of the first labels."""
     output = session_of(context).output(as_json=as_json)
-    if live:
-        raise _not_built(output, "eval diarization --live")
-    _print(run(_speech(path, address, output, diarize=True)), output)
+    _print(run(_speech(path, address, output, diarize=True, pace=pace if live else None)), output)
 
 
 @app.command("match")
@@ -118,16 +129,21 @@ def summary(context: typer.Context, path: Path, as_json: AsJson = False) -> None
     raise _not_built(session_of(context).output(as_json=as_json), "eval summary")
 
 
-async def _speech(path: Path, address: str, output: Output, *, diarize: bool) -> Mapping[str, Any]:
+async def _speech(path: Path, address: str, output: Output, *, diarize: bool, pace: float | None) -> Mapping[str, Any]:
     # Measures bring SciPy, which would make every other command half a second slower.
-    from cli import recognising  # noqa: PLC0415
+    from cli import hearing, recognising  # noqa: PLC0415
 
     items = recognising.items_of(path)
     async with _service("asr", address, output) as channel:
         with output.counting() as counted:
-            done = await recognising.recognise(
-                channel, items, diarize=diarize, tell=lambda number, total, name: counted(name, number, total)
-            )
+
+            def tell(number: int, total: int, name: str) -> None:
+                counted(name, number, total)
+
+            if pace is not None:
+                heard = await hearing.hear(channel, items, diarize=diarize, pace=pace, tell=tell)
+                return hearing.live_diarization_figures(heard) if diarize else hearing.live_asr_figures(heard)
+            done = await recognising.recognise(channel, items, diarize=diarize, tell=tell)
     return recognising.diarization_figures(done) if diarize else recognising.asr_figures(done)
 
 
@@ -164,9 +180,7 @@ def _print(figures: Mapping[str, Any], output: Output) -> None:
             table.add_row(name, "-" if value is None else str(value))
     output.result.print(table)
     for item in rounded.get("items", ()):
-        own = ", ".join(
-            f"{key} {item[key]}" for key in ("wer", "cer", "der", "jer", "rtf") if item.get(key) is not None
-        )
+        own = ", ".join(f"{key} {item[key]}" for key in _ITEM_KEYS if item.get(key) is not None)
         output.result.print(Text(f"{item['path']}  {own}", style="dim"), soft_wrap=True)
         if isinstance(item["hypothesis"], str):
             output.result.print(Text(f"  {item['hypothesis']}"), soft_wrap=True)

@@ -30,7 +30,15 @@ from evaluation.speech import (
 )
 from mesh.times import to_seconds
 
-__all__ = ["Recognised", "asr_figures", "diarization_figures", "items_of", "recognise"]
+__all__ = [
+    "Recognised",
+    "Tell",
+    "asr_figures",
+    "diarization_figures",
+    "items_of",
+    "recognise",
+    "recognition_of",
+]
 
 _PIECE = 256 << 10
 _SECONDS = 6 * 3600.0
@@ -55,6 +63,11 @@ class Recognised:
     def text(self) -> str:
         """All words in order."""
         return " ".join(turn.text for turn in self.turns)
+
+
+def recognition_of(item: ManifestItem, *, diarize: bool) -> asr_pb2.RecognitionConfig:
+    """Return how a clip is recognised, as a file and live."""
+    return asr_pb2.RecognitionConfig(language=item.language or "", diarize=diarize)
 
 
 def items_of(path: Path) -> list[ManifestItem]:
@@ -164,9 +177,7 @@ def _rtf(done: Sequence[Recognised]) -> float | None:
 
 async def _one(stub: Any, item: ManifestItem, *, diarize: bool) -> Recognised:
     content = await asyncio.to_thread(_content, item)
-    config = asr_pb2.FileConfig(
-        recognition=asr_pb2.RecognitionConfig(language=item.language or "", diarize=diarize), file_name=item.audio.name
-    )
+    config = asr_pb2.FileConfig(recognition=recognition_of(item, diarize=diarize), file_name=item.audio.name)
 
     async def pieces() -> AsyncIterator[asr_pb2.RecognizeFileRequest]:
         yield asr_pb2.RecognizeFileRequest(config=config)
