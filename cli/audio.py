@@ -18,6 +18,8 @@ __all__ = ["CHUNK_SECONDS", "SAMPLE_RATE", "file_chunks", "length_of", "micropho
 SAMPLE_RATE = 16_000
 """Samples in a second that are sent; one channel."""
 CHUNK_SECONDS = 0.1
+_SILENT_SECONDS = 10.0
+"""Seconds without a single sample, not even of silence, after which a microphone is gone."""
 _CHUNK_BYTES = int(SAMPLE_RATE * CHUNK_SECONDS) * 2
 
 
@@ -74,7 +76,7 @@ async def microphone_chunks() -> AsyncIterator[bytes]:
     """Yield chunks of 100 ms from the default microphone, without end.
 
     Raises:
-        UsageWrong: The extra `microphone` is not installed, or there is no microphone.
+        UsageWrong: The extra `microphone` is not installed, there is no microphone, or it brings nothing more.
     """
     try:
         import sounddevice  # noqa: PLC0415  (an extra that most installations lack)
@@ -98,7 +100,10 @@ async def microphone_chunks() -> AsyncIterator[bytes]:
         raise UsageWrong(f"The microphone cannot be opened: {error}. Is one plugged in?") from error
     with stream:
         while True:
-            yield await chunks.get()
+            try:
+                yield await asyncio.wait_for(chunks.get(), _SILENT_SECONDS)
+            except TimeoutError as error:
+                raise UsageWrong("The microphone brings no sound any more. Is it still plugged in?") from error
 
 
 async def paced(chunks: Iterator[bytes], pace: float) -> AsyncIterator[bytes]:

@@ -165,10 +165,11 @@ def stream(
             live = LiveStream(
                 client, config, chunks, settings.window_chunks, settings.ahead_seconds if file is not None else None
             )
-            with LiveTranscript(output) as transcript, _ctrl_c_finishes(live):
+            with LiveTranscript(output) as transcript, _ctrl_c_finishes(live, output):
                 async with aclosing(live.events()) as events:
                     async for event in events:
                         transcript.take(event)
+            transcript.totals()
             await _afterwards(client, transcript.meeting_id, output, wait=wait)
 
     run(work())
@@ -274,8 +275,11 @@ def watch(
             with LiveTranscript(output, moving=False) as transcript, Steps(output) as steps:
 
                 def take(update: orchestrator_pb2.WatchMeetingResponse) -> None:
-                    if update.WhichOneof("update") == "turn":
+                    kind = update.WhichOneof("update")
+                    if kind == "turn":
                         transcript.turn(update.turn)
+                    elif kind == "speaker_revision":
+                        transcript.revise(update.speaker_revision)
                     steps(update)
 
                 meeting = await settle(client, meeting_id, take)
@@ -358,9 +362,16 @@ def _tell_end(meeting: meeting_pb2.Meeting, output: Output) -> None:
 
 
 @contextlib.contextmanager
-def _ctrl_c_finishes(live: LiveStream) -> Iterator[None]:
+def _ctrl_c_finishes(live: LiveStream, output: Output) -> Iterator[None]:
+    """End the meeting at the first Ctrl-C; a second one ends the command as ever."""
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, live.finish)
+
+    def first() -> None:
+        loop.remove_signal_handler(signal.SIGINT)
+        output.note("live.ending")
+        live.finish()
+
+    loop.add_signal_handler(signal.SIGINT, first)
     try:
         yield
     finally:

@@ -18,10 +18,12 @@ from rich.text import Text
 
 from cli.changes import day
 from cli.texts import Texts
+from mesh.captions import Correction, parts
 from mesh.times import to_datetime, to_seconds
 
 __all__ = [
     "clock",
+    "correction",
     "evidence",
     "heading",
     "local",
@@ -80,21 +82,35 @@ def speaker_of(one: transcript_pb2.Turn, texts: Texts) -> str:
 
 
 def speaker_style(speaker: str) -> str:
-    """Return the colour of a speaker, the same in every line."""
+    """Return the colour of a voice, the same in every line; the first six voices of a meeting differ."""
     return _SPEAKER_STYLES[sum(speaker.encode()) % len(_SPEAKER_STYLES)]
 
 
 def turn(one: transcript_pb2.Turn, texts: Texts) -> Table:
-    """Return a turn as one paragraph beside its time."""
-    speaker = speaker_of(one, texts)
-    line = Text(f"{speaker}: ", style=f"bold {speaker_style(speaker)}")
-    words = "not bold default" if one.state != transcript_pb2.TURN_STATE_PROVISIONAL else "not bold dim"
-    line.append(one.text, style=words)
+    """Return a turn as one paragraph beside its time; words that may still change are dim."""
+    line = Text(f"{speaker_of(one, texts)}: ", style=f"bold {speaker_style(one.speaker or one.speaker_name)}")
+    settled, rest = parts(one)
+    line.append(settled, style="not bold default")
+    line.append(f" {rest}" if settled and rest else rest, style="not bold default dim italic")
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style="dim", min_width=5, no_wrap=True)
     grid.add_column(overflow="fold")
     grid.add_row(clock(one.start) if one.HasField("start") else "", line)
     return grid
+
+
+def correction(one: Correction, texts: Texts) -> Text:
+    """Return a line that tells whose words some really were."""
+    before = one.before_name or one.before or texts("unknown_speaker")
+    after = one.after_name or one.after or texts("unknown_speaker")
+    return Text.assemble(
+        ("↺ ", "yellow"),
+        (f"{clock(one.turn.start)}  ", "dim"),
+        (before, f"strike {speaker_style(one.before)}"),
+        (" → ", "dim"),
+        (after, f"bold {speaker_style(one.after)}"),
+        (f"  {_short(one.text, 60)}", "dim"),
+    )
 
 
 def meetings(found: Sequence[meeting_pb2.Meeting], texts: Texts) -> Table:

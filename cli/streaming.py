@@ -23,6 +23,8 @@ _ATTEMPTS = 5
 """Broken connections in a row, without a new acknowledgement between, after which the client gives up."""
 _PATIENCE = 60.0
 """Seconds without any progress of the transcription after which audio is sent without it."""
+_GOODBYE = 5.0
+"""The same at the end of a recording whose source cannot wait: somebody sits before the terminal and wants to go."""
 _END = 0.5
 """Seconds at the end of a recording that hold no word any more."""
 _AHEAD = 10
@@ -50,7 +52,7 @@ class LiveStream:
         window: Chunks that may be sent ahead of the acknowledgements.
         ahead_seconds: Seconds of audio that may be sent ahead of the transcription; None for a source that cannot wait. An
             acknowledgement tells only that audio is safe: a file that is sent as fast as the disk takes it would be over
-            before its first turn, so it also waits at its end until its last words are final.
+            before its first turn. At its end every recording waits a while until its last words are final.
     """
 
     def __init__(
@@ -70,6 +72,8 @@ class LiveStream:
         self._failure: UsageWrong | None = None
         self._window = window
         self._ahead = ahead_seconds
+        self._patience = _GOODBYE if ahead_seconds is None else _PATIENCE
+        self._hears = True
         self._transcribed = self._final = 0.0
         self._sent: deque[_Chunk] = deque()
         self._next = 1
@@ -151,11 +155,11 @@ class LiveStream:
             while len(self._sent) >= self._window:
                 self._room.clear()
                 await self._room.wait()
-            await self._hearing(lambda: self.seconds - self._transcribed < (self._ahead or 0))
+            await self._hearing(lambda: self._ahead is None or self.seconds - self._transcribed < self._ahead)
             data = await self._ready.get()
             if data is None:
                 self._over = True
-                if self._ahead is not None:
+                if self._hears and self._next > 1:
                     yield orchestrator_pb2.StreamMeetingRequest(flush=asr_pb2.Flush())
                     await self._hearing(lambda: self._final > self.seconds - _END)
                 return
@@ -166,13 +170,13 @@ class LiveStream:
 
     async def _hearing(self, enough: Callable[[], bool]) -> None:
         """Wait until the transcription has come far enough, as long as it comes further at all."""
-        while self._ahead is not None and not enough():
+        while self._hears and not enough():
             self._room.clear()
             try:
-                await asyncio.wait_for(self._room.wait(), _PATIENCE)
+                await asyncio.wait_for(self._room.wait(), self._patience)
             except TimeoutError:
                 # Live words are a service to those who watch; the recording itself needs nobody who listens.
-                self._ahead = None
+                self._hears = False
 
     def _first(self) -> orchestrator_pb2.StreamMeetingRequest:
         if self._token:

@@ -98,6 +98,16 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "warning": ("Warning: {text}", "Внимание: {text}"),
     "transcript": ("Transcript", "Стенограмма"),
     "live_transcript": ("Live transcript", "Живая стенограмма"),
+    "live.status": ("● {at}  {lag} s behind", "● {at}  отставание {lag} с"),
+    "live.more": ("↺ and {count} more corrected speakers", "↺ и ещё исправлено: {count}"),
+    "live.ending": (
+        "Ending the meeting; Ctrl-C again stops at once",
+        "Завершаю встречу; Ctrl-C ещё раз: остановить сразу",
+    ),
+    "live.understood": (
+        "Understood: {turns} turns of {speakers} speakers",
+        "Расслышано: реплик {turns}, говорящих {speakers}",
+    ),
     # summary
     "summary": ("Summary", "Итоги"),
     "summary.none": ("There is no summary yet.", "Итогов ещё нет."),

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from pathlib import Path
@@ -106,3 +111,63 @@ def test_the_command_streams_a_file_and_prints_the_transcript(planerka: Run, dou
     spoken = " ".join(done.out.split())
     for turn in double.turns:
         assert f"{turn.speaker_name}: {turn.text}" in spoken
+
+
+SOUNDDEVICE = '''
+"""A microphone that hears a tone: what `cli.audio` uses of the package sounddevice."""
+
+import threading
+import time
+
+
+class PortAudioError(Exception):
+    pass
+
+
+class RawInputStream:
+    def __init__(self, *, samplerate, channels, dtype, blocksize, callback):
+        assert (samplerate, channels, dtype) == (16_000, 1, "int16"), (samplerate, channels, dtype)
+        self._block, self._callback, self._stop = bytes([7, 0]) * blocksize, callback, threading.Event()
+
+    def __enter__(self):
+        self._thread = threading.Thread(target=self._speak)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error):
+        self._stop.set()
+        self._thread.join()
+
+    def _speak(self):
+        while not self._stop.is_set():
+            time.sleep(0.05)
+            self._callback(memoryview(self._block), len(self._block) // 2, None, None)
+'''
+
+
+@pytest.mark.timeout(90)
+def test_ctrl_c_ends_a_meeting_from_the_microphone(double: Double, repository: Path, tmp_path: Path) -> None:
+    (tmp_path / "sounddevice.py").write_text(SOUNDDEVICE, encoding="utf-8")
+    paths = [str(tmp_path), str(repository), str(repository / "gen")]
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(paths),
+        "PLANERKA_HOME": str(tmp_path / "home"),
+        "PLANERKA_LANGUAGE": "en",
+    }
+    command = [sys.executable, "-m", "cli", "--address", double.address, "meeting", "stream", "--microphone"]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        deadline = time.monotonic() + 40
+        while len(double.received) < 20 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=40)
+    finally:
+        running.kill()
+    assert running.returncode == 0, err
+    assert len(double.received) >= 20
+    assert double.received == list(range(1, len(double.received) + 1))
+    assert double.flushed == 1
+    assert "Ending the meeting" in err
+    assert f"Understood: {len(double.turns)} turns of 3 speakers" in err
+    assert double.turns[-1].text[:40] in " ".join(out.split())
