@@ -19,6 +19,7 @@ from cli import show
 from cli.audio import file_chunks, length_of, microphone_chunks, paced
 from cli.client import Client, fresh_key, typed_errors
 from cli.errors import UsageWrong
+from cli.export import FORMATS, export, format_of
 from cli.following import Steps, settle
 from cli.live import LiveTranscript
 from cli.output import Output
@@ -29,7 +30,7 @@ from mesh.times import from_datetime
 
 __all__ = ["app", "import_file", "meeting_config"]
 
-app = typer.Typer(no_args_is_help=True, help="Meetings: stream, import, list, show, watch, delete.")
+app = typer.Typer(no_args_is_help=True, help="Meetings: stream, import, list, show, export, watch, delete.")
 
 _PIECE = 256 << 10
 _FORMATS = {
@@ -258,6 +259,36 @@ def show_(
             console.print(show.summary(detail.summary, names, texts) if has_summary else texts("summary.none"))
             console.print(show.heading(texts("matches")))
             console.print(show.matches(detail, await card_keys(client, detail.meeting.board_id), texts))
+
+    run(work())
+
+
+@app.command("export")
+def export_(
+    context: typer.Context,
+    meeting_id: Annotated[str, typer.Argument(help="Identifier of the meeting.")],
+    form: Annotated[
+        str, typer.Option("--format", help=f"{', '.join(FORMATS)}; by the name of --output where it is empty.")
+    ] = "",
+    to: Annotated[Path | None, typer.Option("--output", help="File to write; standard output by default.")] = None,
+) -> None:
+    """Write a meeting as subtitles, speaker stretches (RTTM), JSON or plain text."""
+    session = session_of(context)
+    if form and form not in FORMATS:
+        raise UsageWrong(f"There is no format {form!r}; choose one of: {', '.join(FORMATS)}.")
+
+    async def work() -> None:
+        async with session.client() as client:
+            detail = await client.detail(meeting_id)
+        content = export(detail, form or format_of(to))
+        if to is None:
+            typer.echo(content, nl=False)
+            return
+        try:
+            await asyncio.to_thread(to.write_text, content, encoding="utf-8")
+        except OSError as error:
+            raise UsageWrong(f"{to} cannot be written: {error.strerror}.") from error
+        session.output().note("meeting.exported", file=to, turns=len(detail.turns))
 
     run(work())
 

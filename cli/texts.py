@@ -80,6 +80,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "The meeting {id} is deleted with its audio, text and vectors. Changes on boards stay.",
         "Встреча {id} удалена вместе со звуком, текстом и векторами. Изменения на досках остались.",
     ),
+    "meeting.exported": ("Written: {file} ({turns} turns)", "Записано: {file} (реплик: {turns})"),
     "meeting.none": (
         "No meetings yet. Begin with: planerka meeting import FILE",
         "Встреч ещё нет. Начните с: planerka meeting import ФАЙЛ",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 
@@ -16,6 +17,8 @@ __all__ = ["read_srt", "read_webvtt"]
 
 _VOICE = re.compile(r"<v(?:\.[^ >]*)?\s+([^>]+)>")
 _TAG = re.compile(r"<[^>]*>")
+_SIGN = re.compile(r"&(?:amp|lt|gt|nbsp|lrm|rlm);")
+"""What WebVTT has a name for; `&copy` without a semicolon is what somebody said."""
 
 
 def read_webvtt(text: str) -> Spoken:
@@ -57,11 +60,15 @@ def _read(text: str, kind: str) -> Spoken:
 def _voices(raw: str) -> list[tuple[str, str]]:
     pieces = _VOICE.split(raw)
     if len(pieces) == 1:
-        text = " ".join(_TAG.sub("", raw).split())
-        return [(turn.speaker, turn.text) for turn in read_plain(text).turns]
+        return [(turn.speaker, turn.text) for turn in read_plain(_clean(raw)).turns]
     found = [("", pieces[0]), *zip(pieces[1::2], pieces[2::2], strict=True)]
-    cleaned = [(" ".join(name.split()), " ".join(_TAG.sub("", said).split())) for name, said in found]
+    cleaned = [(_clean(name), _clean(said)) for name, said in found]
     return [(name, said) for name, said in cleaned if said]
+
+
+def _clean(marked: str) -> str:
+    """Return the text of a cue without its tags; `&lt;` and its like are the signs that they stand for."""
+    return " ".join(_SIGN.sub(lambda name: html.unescape(name[0]), _TAG.sub("", marked)).split())
 
 
 def _goes_on(previous: SpokenTurn, start: float) -> bool:

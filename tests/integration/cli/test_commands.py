@@ -94,6 +94,8 @@ def test_edits_the_card_that_is_meant(planerka: Run, double: Double) -> None:
         (("meeting", "import", "/no/such.flac"), "/no/such.flac"),
         (("meeting", "import", __file__, "--format", "cassette"), "no format 'cassette'"),
         (("meeting", "import", __file__, "--strategy", "guess"), "no strategy 'guess'"),
+        (("meeting", "export", MEETING, "--format", "docx"), "choose one of: vtt, srt"),
+        (("meeting", "export", MEETING, "--output", "/no/such/x.vtt"), "cannot be written"),
         (("board", "create", "/no/board.json"), "/no/board.json"),
         (("--language", "fr", "status"), "choose ru or en"),
         (("no-such-command",), "no-such-command"),
@@ -244,3 +246,19 @@ def test_models_are_listed(planerka: Run, monkeypatch: pytest.MonkeyPatch, tmp_p
     assert "no-such-model" in done.err
     assert planerka("models", "verify").status == 1
     assert planerka("doctor", "--json").json["fine"] is False
+
+
+@pytest.mark.parametrize(
+    ("form", "begins"), [("vtt", "WEBVTT\n"), ("srt", "1\n00:00:0"), ("json", "{\n"), ("txt", "[00:00] ")]
+)
+def test_a_meeting_is_exported_to_a_file_or_to_standard_output(
+    planerka: Run, double: Double, tmp_path: Path, form: str, begins: str
+) -> None:
+    printed = planerka("meeting", "export", MEETING, "--format", form)
+    assert printed.status == 0, printed.err
+    assert printed.out.startswith(begins)
+    path = tmp_path / f"standup.{form}"
+    written = planerka("meeting", "export", MEETING, "--output", str(path))
+    assert written.status == 0, written.err
+    assert path.read_text(encoding="utf-8") == printed.out
+    assert f"({len(double.turns)} turns)" in written.err
