@@ -19,7 +19,6 @@ from planerka.asr.v1.asr_pb2 import (
 from planerka.asr.v1.asr_pb2 import (
     Warning as AsrWarning,
 )
-from planerka.common.v1.transcript_pb2 import Turn
 
 from mesh.errors import RemoteError
 from mesh.logs import get_logger
@@ -110,8 +109,7 @@ class AsrLink:
                     opened.set_result(response.opened.next_sequence)
                 continue
             self._last_event = max(self._last_event, response.event_id)
-            if response.HasField("turn"):
-                self._place(response.turn)
+            self._place(response)
             yield response
 
     async def _requests(self, opened: asyncio.Future[int]) -> AsyncIterator[StreamingRecognizeRequest]:
@@ -146,15 +144,29 @@ class AsrLink:
                 return
             yield AudioChunk(sequence=record[0], data=record[1])
 
-    def _place(self, turn: Turn) -> None:
-        """Put a turn of a later stream where it belongs in the whole recording, under an identifier of its own."""
+    def _place(self, response: StreamingRecognizeResponse) -> None:
+        """Put what a later stream says where it belongs in the whole recording, under identifiers of its own."""
         if self._generation <= 1:
             return
-        turn.turn_id = f"{self._generation}-{turn.turn_id}"
-        for span in (turn, *turn.words):
-            for name in ("start", "end"):
-                if span.HasField(name):
-                    getattr(span, name).CopyFrom(from_seconds(to_seconds(getattr(span, name)) + self._shift))
+        kind = response.WhichOneof("response")
+        if kind == "turn":
+            turn = response.turn
+            turn.turn_id = self._own(turn.turn_id)
+            for span in (turn, *turn.words):
+                self._move(span, "start", "end")
+        elif kind == "speaker_revision":
+            for change in response.speaker_revision.changes:
+                change.words.turn_id = self._own(change.words.turn_id)
+        elif kind == "progress":
+            self._move(response.progress, "received", "transcribed", "final")
+
+    def _own(self, turn_id: str) -> str:
+        return f"{self._generation}-{turn_id}"
+
+    def _move(self, message: Any, *fields: str) -> None:
+        for name in fields:
+            if message.HasField(name):
+                getattr(message, name).CopyFrom(from_seconds(to_seconds(getattr(message, name)) + self._shift))
 
     async def _warn(self, key: str, why: str) -> None:
         warning = AsrWarning(reason=AsrWarning.Reason.REASON_FALLING_BEHIND, message=say(self._language, key, why=why))

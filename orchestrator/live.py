@@ -39,7 +39,7 @@ from orchestrator.recording import Recording
 from orchestrator.rights import Caller
 from orchestrator.tables import MeetingRow
 from orchestrator.tokens import hash_secret
-from orchestrator.transcripts import put_turn
+from orchestrator.transcripts import correct_speakers, put_turn
 from orchestrator.workspaces import language_of
 
 __all__ = ["LiveMeeting", "LiveMeetings"]
@@ -177,9 +177,13 @@ class LiveMeeting:
         if kind != "warning":
             update_ = WatchMeetingResponse(**{kind: getattr(heard, kind)})
             self._desk.broadcast.publish(self._meeting_id, update_)
-        if kind == "turn" and heard.turn.state == TurnState.TURN_STATE_FINAL:
+        if kind == "turn" and heard.turn.state == TurnState.TURN_STATE_FINAL and heard.turn.text:
+            # A final turn without words only takes back one that was never written.
             async with self._desk.store.write() as session:
                 await put_turn(session, self._meeting_id, heard.turn)
+        elif kind == "speaker_revision":
+            async with self._desk.store.write() as session:
+                await correct_speakers(session, self._meeting_id, heard.speaker_revision)
         if self._client is not None:
             self._client.put_nowait(response)
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from planerka.asr.v1.asr_pb2 import SpeakerRevision
 from planerka.common.v1.transcript_pb2 import Turn
 from planerka.orchestrator.v1.meeting_pb2 import Summary, TurnLink
 from planerka.orchestrator.v1.orchestrator_pb2 import WatchMeetingResponse
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from mesh.captions import correct
 from orchestrator.errors import SpeakerNotFound
 from orchestrator.store import announce
 from orchestrator.tables import SummaryRow, TurnLinkRow, TurnRow, VoiceRow
 
 __all__ = [
+    "correct_speakers",
     "name_voice",
     "put_turn",
     "read_links",
@@ -45,6 +48,16 @@ async def put_turn(session: AsyncSession, meeting_id: str, turn: Turn) -> None:
     last = await session.scalar(select(func.max(TurnRow.position)).where(TurnRow.meeting_id == meeting_id))
     position = 0 if last is None else last + 1
     session.add(TurnRow(meeting_id=meeting_id, turn_id=turn.turn_id, position=position, data=turn.SerializeToString()))
+
+
+async def correct_speakers(session: AsyncSession, meeting_id: str, revision: SpeakerRevision) -> None:
+    """Write corrected speakers into the turns of a live meeting; a turn that is not written yet comes with its own."""
+    for change in revision.changes:
+        row = await session.get(TurnRow, (meeting_id, change.words.turn_id))
+        if row is not None:
+            turn = Turn.FromString(row.data)
+            correct(turn, change)
+            row.data = turn.SerializeToString()
 
 
 async def read_turns(session: AsyncSession, meeting_id: str, *, words: bool = True) -> list[Turn]:

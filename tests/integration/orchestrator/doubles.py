@@ -71,6 +71,7 @@ class Asr(asr_pb2_grpc.AsrServiceServicer):
         self.said = [("S1", "Срок по авторизации пятница."), ("S2", "Хорошо.")]
         self.files = []
         self.chunks = {}
+        self.script = {}
         self.forgets = False
 
     async def RecognizeFile(self, request_iterator, context):
@@ -111,6 +112,10 @@ class Asr(asr_pb2_grpc.AsrServiceServicer):
                 event += 1
                 said = turn(f"l{len(heard)}", "S1", f"слышно {len(heard)}", len(heard) * 0.1)
                 yield asr_pb2.StreamingRecognizeResponse(event_id=event, turn=said)
+                for answer in self.script.get(len(heard), ()):
+                    event += 1
+                    answer.event_id = event
+                    yield answer
 
 
 class Llm(llm_pb2_grpc.LlmServiceServicer):

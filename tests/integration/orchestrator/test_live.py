@@ -9,10 +9,12 @@ import grpc
 import numpy as np
 import pytest
 from planerka.asr.v1 import asr_pb2
+from planerka.common.v1.transcript_pb2 import Turn, TurnState, Word
 from planerka.orchestrator.v1 import orchestrator_pb2 as pb
 from planerka.orchestrator.v1.meeting_pb2 import MeetingConfig, MeetingState
 
 from mesh.errors import remote_error
+from mesh.times import from_seconds
 
 RATE = 16000
 CHUNK = RATE // 10
@@ -90,6 +92,47 @@ async def test_turns_come_back_and_the_recording_is_whole(client, mesh):
     turns = (await client.detail(opened.meeting_id)).turns
     assert [turn.turn_id for turn in turns] == ["a0", "a1"]
     assert not list((mesh.home / "orchestrator" / "audio" / opened.meeting_id).glob("live*"))
+
+
+async def test_words_that_may_change_and_corrected_speakers_reach_client_watcher_and_reader(client, mesh):
+    words = [Word(text=text) for text in ["слышно", "пять"]]
+    growing = Turn(
+        turn_id="p1", revision=1, state=TurnState.TURN_STATE_STABLE, text="слышно пять", words=words, stable_words=1
+    )
+    taken_back = Turn(turn_id="p1", revision=2, state=TurnState.TURN_STATE_FINAL)
+    change = asr_pb2.SpeakerRevision.Change(
+        words=asr_pb2.WordRange(turn_id="l3", word_count=2), previous_speaker="S1", speaker="S2", confidence=0.7
+    )
+    mesh.asr.servicer.script = {
+        5: [asr_pb2.StreamingRecognizeResponse(turn=growing), asr_pb2.StreamingRecognizeResponse(turn=taken_back)],
+        6: [asr_pb2.StreamingRecognizeResponse(speaker_revision=asr_pb2.SpeakerRevision(changes=[change]))],
+    }
+    stream = Stream(client)
+    stream.config()
+    opened = await stream.until("opened")
+    watched = []
+
+    async def watch():
+        async for update in client.stub.WatchMeeting(pb.WatchMeetingRequest(meeting_id=opened.meeting_id)):
+            watched.append(update)
+            if update.HasField("speaker_revision"):
+                return
+
+    watching = asyncio.create_task(watch())
+    await asyncio.sleep(0.2)
+    stream.audio(1, 10)
+    told = await stream.until("speaker_revision")
+    assert told.changes[0].speaker == "S2"
+    await asyncio.wait_for(watching, 5)
+    for seen in ([one.turn for one in watched], [one.turn for one in stream.seen]):
+        (shown,) = [one for one in seen if one.turn_id == "p1" and one.words]
+        assert (shown.stable_words, shown.state) == (1, TurnState.TURN_STATE_STABLE)
+    await stream.until("turn", lambda turn: turn.turn_id == "l10")
+    turns = {turn.turn_id: turn for turn in (await client.detail(opened.meeting_id)).turns}
+    assert (turns["l3"].speaker, turns["l4"].speaker) == ("S2", "S1")
+    assert "p1" not in turns
+    stream.end()
+    await stream.until("closed")
 
 
 async def test_a_broken_connection_goes_on_where_it_was(client, mesh):
@@ -176,6 +219,13 @@ async def test_the_speech_service_dies_in_mid_stream(client, mesh):
     mesh.asr.servicer.chunks.clear()
     mesh.asr.servicer.forgets = True
     await mesh.start("asr")
+    change = asr_pb2.SpeakerRevision.Change(words=asr_pb2.WordRange(turn_id="l1"), previous_speaker="S1", speaker="S3")
+    mesh.asr.servicer.script = {
+        2: [
+            asr_pb2.StreamingRecognizeResponse(speaker_revision=asr_pb2.SpeakerRevision(changes=[change])),
+            asr_pb2.StreamingRecognizeResponse(progress=asr_pb2.Progress(received=from_seconds(0.2))),
+        ]
+    }
     stream.audio(21, 30)
     await stream.until("ack", lambda ack: ack.sequence == 30)
     for _ in range(200):
@@ -186,6 +236,9 @@ async def test_the_speech_service_dies_in_mid_stream(client, mesh):
     # A new stream begins where the meeting is now, under identifiers and times of its own place.
     later = await stream.until("turn", lambda turn: turn.turn_id.startswith("2-"))
     assert later.start.seconds >= 2
+    revision = await stream.until("speaker_revision")
+    assert revision.changes[0].words.turn_id == "2-l1"
+    assert (await stream.until("progress")).received.seconds >= 2
     stream.end()
     await stream.until("closed")
     await client.until(opened.meeting_id, MeetingState.MEETING_STATE_CLOSED)
