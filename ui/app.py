@@ -11,8 +11,10 @@ from planerka.orchestrator.v1 import meeting_pb2, proposal_pb2
 
 from mesh.errors import RemoteError
 from mesh.settings import MeshSettings
+from mesh.times import from_seconds
 from ui import proposals, sections
 from ui.client import Orchestrator
+from ui.live import Watches
 from ui.settings import UiSettings
 from ui.texts import Texts
 from ui.wording import clock, moment, safe, speaker_of
@@ -27,6 +29,11 @@ _STYLE = Path(__file__).with_name("style.css")
 @st.cache_resource
 def _orchestrator() -> Orchestrator:
     return Orchestrator(_settings(), MeshSettings.load())
+
+
+@st.cache_resource
+def _watches() -> Watches:
+    return Watches(_orchestrator())
 
 
 @st.cache_resource
@@ -177,12 +184,18 @@ def _follow(
 
 def _transcript(meeting_id: str, detail: meeting_pb2.MeetingDetail, orchestrator: Orchestrator, texts: Texts) -> None:
     if detail.meeting.state != meeting_pb2.MEETING_STATE_LIVE:
-        sections.transcript(detail.turns, texts, live=False)
+        sections.transcript(detail.turns, texts)
         return
 
-    @st.fragment(run_every=_settings().refresh_seconds)
+    @st.fragment(run_every=_settings().caption_seconds)
     def live() -> None:
-        sections.transcript(orchestrator.detail(meeting_id).turns, texts, live=True)
+        shown = _watches().look(meeting_id)
+        if shown is None:
+            sections.transcript(orchestrator.detail(meeting_id).turns, texts, status=texts("listening"))
+            return
+        at = clock(from_seconds(shown.received))
+        told = texts("live_status", at=at, lag=f"{shown.lag:.1f}") if shown.received else texts("listening")
+        sections.transcript(shown.turns, texts, status=told)
 
     live()
 

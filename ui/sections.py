@@ -9,12 +9,14 @@ import streamlit as st
 from planerka.common.v1 import transcript_pb2
 from planerka.orchestrator.v1 import meeting_pb2, orchestrator_pb2, proposal_pb2
 
+from mesh.captions import is_open, parts
 from ui.texts import Texts
 from ui.wording import clock, day, describe, moment, quotes, safe, speaker_of
 
 __all__ = ["PANE_HEIGHT", "board", "chip", "events", "header", "section", "summary", "transcript"]
 
 _SPEAKER_COLOURS = ("#1d5d8f", "#8a4f7d", "#7a6212", "#2f6f4f", "#6a55a3", "#9a4a2f")
+_NOBODY_COLOUR = "#6b7280"
 _STATE_LOOKS = {
     meeting_pb2.MEETING_STATE_LIVE: "info",
     meeting_pb2.MEETING_STATE_PROCESSING: "info",
@@ -52,25 +54,35 @@ def header(one: meeting_pb2.Meeting, texts: Texts) -> None:
         st.error(texts("failed", failure=one.failure))
 
 
-def transcript(turns: Sequence[transcript_pb2.Turn], texts: Texts, *, live: bool) -> None:
-    """Show the turns; while the meeting is live, with the newest in sight."""
+def transcript(turns: Sequence[transcript_pb2.Turn], texts: Texts, *, status: str = "") -> None:
+    """Show the turns; while the meeting is live, which has a `status`, with the newest in sight."""
     if not turns:
-        st.caption(texts("listening") if live else texts("no_words"))
+        st.caption(status or texts("no_words"))
         return
     voices = {voice: number for number, voice in enumerate(dict.fromkeys(turn.speaker for turn in turns))}
-    rows = []
-    for turn in turns:
-        colour = _SPEAKER_COLOURS[voices[turn.speaker] % len(_SPEAKER_COLOURS)]
-        at = clock(turn.start) if turn.HasField("start") else ""
-        look = "" if turn.state == transcript_pb2.TURN_STATE_FINAL or not turn.state else "open"
-        rows.append(
-            f'<div class="pk-turn {look}"><time>{at}</time><div><b style="color:{colour}">'
-            f"{safe(speaker_of(turn, texts))}</b>&ensp;{safe(turn.text)}</div></div>"
-        )
-    with st.container(height=PANE_HEIGHT, border=False, key="transcript", autoscroll=live):
-        st.html("".join(rows))
-    if live:
-        st.caption(texts("listening"))
+    rows = "".join(_turn(turn, _colour(turn.speaker, voices[turn.speaker]), texts) for turn in turns)
+    with st.container(height=PANE_HEIGHT, border=False, key="transcript", autoscroll=bool(status)):
+        st.html(rows)
+    if status:
+        st.caption(status)
+
+
+def _turn(turn: transcript_pb2.Turn, colour: str, texts: Texts) -> str:
+    at = clock(turn.start) if turn.HasField("start") else ""
+    settled, rest = parts(turn)
+    said = f"{safe(settled)} <i>{safe(rest)}</i>" if rest else safe(settled)
+    return (
+        f'<div class="pk-turn{" open" if is_open(turn) else ""}"><time>{at}</time><div><b style="color:{colour}">'
+        f"{safe(speaker_of(turn, texts))}</b>&ensp;{said}</div></div>"
+    )
+
+
+def _colour(voice: str, place: int) -> str:
+    """Return the colour of a voice: that of its number, which stays where turns move, else that of its place."""
+    if not voice:
+        return _NOBODY_COLOUR
+    number = voice.removeprefix("S")
+    return _SPEAKER_COLOURS[(int(number) - 1 if number.isdecimal() else place) % len(_SPEAKER_COLOURS)]
 
 
 def summary(detail: meeting_pb2.MeetingDetail, names: Mapping[str, str], texts: Texts) -> None:

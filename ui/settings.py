@@ -30,4 +30,7 @@ class UiSettings(Section):
     refresh_seconds: float = Field(
         1.5, ge=0.2, le=60, description="Seconds between two looks at a meeting that is live or in work."
     )
+    caption_seconds: float = Field(
+        0.5, ge=0.2, le=60, description="Seconds between two looks at the captions of a live meeting."
+    )
     call_seconds: float = Field(15.0, gt=0, description="Deadline in seconds of an ordinary call to the orchestrator.")

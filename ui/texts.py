@@ -56,6 +56,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "journal": ("Journal", "Журнал"),
     "ask": ("Ask", "Спросить"),
     "listening": ("Listening…", "Идёт запись…"),
+    "live_status": ("● {at} · {lag} s behind", "● {at} · отставание {lag} с"),
     "no_words": ("Nobody has spoken yet.", "Пока никто не говорил."),
     "no_summary": ("There is no summary yet.", "Итогов ещё нет."),
     "parts": ("Topics", "Темы"),

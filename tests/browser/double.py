@@ -52,6 +52,7 @@ class Double(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         self.drop_after: int | None = None
         self.hears = True
         self.flushed = 0
+        self.captions: list[orchestrator_pb2.WatchMeetingResponse] = []
         self._lock = threading.Lock()
         truth = json.loads((sample / "truth.json").read_text(encoding="utf-8"))
         content = json.loads((sample / "board.json").read_text(encoding="utf-8"))
@@ -112,6 +113,9 @@ class Double(orchestrator_pb2_grpc.OrchestratorServiceServicer):
 
     def WatchMeeting(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         found = next(one for one in self.meetings if one.meeting_id == request.meeting_id)
+        if found.state == meeting_pb2.MEETING_STATE_LIVE:
+            yield from self._watch_live(found, context)
+            return
         working = meeting_pb2.Meeting()
         working.CopyFrom(found)
         working.state = meeting_pb2.MEETING_STATE_PROCESSING
@@ -120,6 +124,21 @@ class Double(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         for stage in range(meeting_pb2.STAGE_TRANSCRIBE, meeting_pb2.STAGE_WAIT):
             working.stage = stage
             yield orchestrator_pb2.WatchMeetingResponse(meeting=working)
+        yield orchestrator_pb2.WatchMeetingResponse(meeting=self._fresh(found))
+
+    def _watch_live(self, found: meeting_pb2.Meeting, context: grpc.ServicerContext) -> Iterator[Any]:
+        heard = 0
+        yield from (orchestrator_pb2.WatchMeetingResponse(turn=turn) for turn in self.turns)
+        told = len(self.turns)
+        yield orchestrator_pb2.WatchMeetingResponse(meeting=found)
+        while context.is_active() and found.state == meeting_pb2.MEETING_STATE_LIVE:
+            for turn in self.turns[told:]:
+                told += 1
+                yield orchestrator_pb2.WatchMeetingResponse(turn=turn)
+            for caption in self.captions[heard:]:
+                heard += 1
+                yield caption
+            time.sleep(0.05)
         yield orchestrator_pb2.WatchMeetingResponse(meeting=self._fresh(found))
 
     def DeleteMeeting(self, request: Any, context: grpc.ServicerContext) -> Any:

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from planerka.orchestrator.v1 import meeting_pb2, proposal_pb2
+from planerka.asr.v1 import asr_pb2
+from planerka.common.v1 import transcript_pb2
+from planerka.orchestrator.v1 import meeting_pb2, orchestrator_pb2, proposal_pb2
 from playwright.sync_api import Page, expect
 
+from mesh.times import from_seconds
 from tests.browser.double import Double
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
@@ -122,6 +125,49 @@ def test_a_live_meeting_refreshes_by_itself(visit: Visit, double: Double) -> Non
     expect(page.locator(".pk-turn")).to_have_count(len(double.turns))
     meeting.state, meeting.stage = meeting_pb2.MEETING_STATE_WAITING, meeting_pb2.STAGE_WAIT
     expect(page.get_by_text("ждёт решений", exact=True)).to_be_visible()
+
+
+def test_captions_show_what_may_change_who_speaks_and_the_lag(visit: Visit, double: Double) -> None:
+    meeting = double.meetings[0]
+    meeting.state, meeting.stage = meeting_pb2.MEETING_STATE_LIVE, meeting_pb2.STAGE_RECEIVE
+    del double.turns[2:]
+    page = visit(double.address)
+    expect(page.locator(".pk-turn")).to_have_count(2)
+
+    def say(text: str, stable: int, state: str, revision: int, **fields: object) -> None:
+        words = [transcript_pb2.Word(text=word) for word in text.split()]
+        turn = transcript_pb2.Turn(
+            turn_id="live",
+            revision=revision,
+            state=transcript_pb2.TurnState.Value(f"TURN_STATE_{state}"),
+            text=text,
+            words=words,
+            stable_words=stable,
+            start=from_seconds(70),
+            end=from_seconds(72),
+            **fields,
+        )
+        double.captions.append(orchestrator_pb2.WatchMeetingResponse(turn=turn))
+
+    say("Тесты почти <i>готово", 2, "STABLE", 1)
+    progress = asr_pb2.Progress(received=from_seconds(72.5), transcribed=from_seconds(71.7))
+    double.captions.append(orchestrator_pb2.WatchMeetingResponse(progress=progress))
+    live = page.locator(".pk-turn").nth(2)
+    expect(live.locator("i")).to_have_text("<i>готово")
+    expect(live).to_contain_text("неизвестно Тесты почти <i>готово")
+    expect(page.get_by_text("● 01:12 · отставание 0.8 с")).to_be_visible()
+
+    say("Тесты почти готовы.", 3, "FINAL", 2, speaker="S1")
+    expect(live).to_contain_text("Ирина Тесты почти готовы.")
+    expect(live.locator("i")).to_have_count(0)
+    words = asr_pb2.WordRange(turn_id="live", first_word=0, word_count=3)
+    change = asr_pb2.SpeakerRevision.Change(words=words, previous_speaker="S1", speaker="S2", confidence=0.9)
+    revision = asr_pb2.SpeakerRevision(changes=[change])
+    double.captions.append(orchestrator_pb2.WatchMeetingResponse(speaker_revision=revision))
+    expect(live).to_contain_text("Александр Тесты почти готовы.")
+    assert live.locator("b").get_attribute("style") == page.locator(".pk-turn").nth(1).locator("b").get_attribute(
+        "style"
+    )
 
 
 def test_what_people_say_is_never_markup(visit: Visit, double: Double) -> None:
