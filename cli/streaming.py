@@ -90,7 +90,9 @@ class LiveStream:
         return (self._next - 1) * CHUNK_SECONDS
 
     def finish(self) -> None:
-        """Send nothing more; the meeting is complete with what was sent."""
+        """Send nothing more; the meeting is complete with what was sent, and its last words get some seconds."""
+        self._ahead, self._patience = None, _GOODBYE
+        self._room.set()
         if self._feeder is not None:
             self._feeder.cancel()
         while not self._ready.empty():
