@@ -13,7 +13,15 @@ import av.error
 
 from cli.errors import UsageWrong
 
-__all__ = ["CHUNK_SECONDS", "SAMPLE_RATE", "file_chunks", "length_of", "microphone_chunks", "paced"]
+__all__ = [
+    "CHUNK_SECONDS",
+    "SAMPLE_RATE",
+    "check_microphone",
+    "file_chunks",
+    "length_of",
+    "microphone_chunks",
+    "paced",
+]
 
 SAMPLE_RATE = 16_000
 """Samples in a second that are sent; one channel."""
@@ -72,19 +80,26 @@ def length_of(path: Path) -> float:
         return (container.duration or 0) / av.time_base
 
 
+def check_microphone() -> None:
+    """Find out that the default microphone can be opened.
+
+    Raises:
+        UsageWrong: The extra `microphone` is not installed, or there is no microphone.
+    """
+    sounddevice = _sounddevice()
+    try:
+        sounddevice.check_input_settings(samplerate=SAMPLE_RATE, channels=1, dtype="int16")
+    except sounddevice.PortAudioError as error:
+        raise _closed_microphone(error) from error
+
+
 async def microphone_chunks() -> AsyncIterator[bytes]:
     """Yield chunks of 100 ms from the default microphone, without end.
 
     Raises:
         UsageWrong: The extra `microphone` is not installed, there is no microphone, or it brings nothing more.
     """
-    try:
-        import sounddevice  # noqa: PLC0415  (an extra that most installations lack)
-    except (ImportError, OSError) as error:
-        raise UsageWrong(
-            f"The microphone needs the package sounddevice and the library PortAudio ({error}). "
-            "Install them with: pip install 'planerka[microphone]'; on Debian also: apt-get install libportaudio2"
-        ) from error
+    sounddevice = _sounddevice()
     chunks: asyncio.Queue[bytes] = asyncio.Queue()
     loop = asyncio.get_running_loop()
 
@@ -97,7 +112,7 @@ async def microphone_chunks() -> AsyncIterator[bytes]:
             samplerate=SAMPLE_RATE, channels=1, dtype="int16", blocksize=_CHUNK_BYTES // 2, callback=take
         )
     except sounddevice.PortAudioError as error:
-        raise UsageWrong(f"The microphone cannot be opened: {error}. Is one plugged in?") from error
+        raise _closed_microphone(error) from error
     with stream:
         while True:
             try:
@@ -114,6 +129,21 @@ async def paced(chunks: Iterator[bytes], pace: float) -> AsyncIterator[bytes]:
         if pace > 0:
             await asyncio.sleep(max(0.0, begun + number * CHUNK_SECONDS / pace - loop.time()))
         yield chunk
+
+
+def _sounddevice() -> Any:
+    try:
+        import sounddevice  # noqa: PLC0415  (an extra that most installations lack)
+    except (ImportError, OSError) as error:
+        raise UsageWrong(
+            f"The microphone needs the package sounddevice and the library PortAudio ({error}). "
+            "Install them with: pip install 'planerka[microphone]'; on Debian also: apt-get install libportaudio2"
+        ) from error
+    return sounddevice
+
+
+def _closed_microphone(error: Exception) -> UsageWrong:
+    return UsageWrong(f"The microphone cannot be opened: {error}. Is one plugged in?")
 
 
 def _open(path: Path) -> _Source:

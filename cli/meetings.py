@@ -16,7 +16,7 @@ from planerka.llm.v1 import llm_pb2
 from planerka.orchestrator.v1 import meeting_pb2, orchestrator_pb2
 
 from cli import show
-from cli.audio import file_chunks, length_of, microphone_chunks, paced
+from cli.audio import check_microphone, file_chunks, length_of, microphone_chunks, paced
 from cli.client import Client, fresh_key, typed_errors
 from cli.errors import UsageWrong
 from cli.export import FORMATS, export, format_of
@@ -145,8 +145,10 @@ def stream(
     if (file is None) is not microphone:
         raise typer.BadParameter("give either a file or --microphone")
     session, settings = session_of(context), CliSettings.load()
-    if file is not None:
-        # What cannot be decoded must not open a meeting.
+    # What cannot be heard must not open a meeting.
+    if file is None:
+        check_microphone()
+    else:
         length_of(file)
 
     async def work() -> None:

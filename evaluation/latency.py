@@ -188,10 +188,11 @@ def _lose(
     if not words:
         return
     begin, end = words[0].start, words[-1].end
-    shown = frozenset[int]().union(*present.values())
     for number in range(low, high):
         fate = fates[number]
-        if fate.stable is not None and number not in shown and begin < middles[number] < end:
+        if fate.stable is None or not begin < middles[number] < end:
+            continue
+        if not any(number in shown for shown in present.values()):
             fate.stable, fate.lost = None, True
 
 

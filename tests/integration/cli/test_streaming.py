@@ -116,12 +116,18 @@ def test_the_command_streams_a_file_and_prints_the_transcript(planerka: Run, dou
 SOUNDDEVICE = '''
 """A microphone that hears a tone: what `cli.audio` uses of the package sounddevice."""
 
+import os
 import threading
 import time
 
 
 class PortAudioError(Exception):
     pass
+
+
+def check_input_settings(**settings):
+    if os.environ.get("NO_MICROPHONE"):
+        raise PortAudioError("Error querying device -1")
 
 
 class RawInputStream:
@@ -143,6 +149,25 @@ class RawInputStream:
             time.sleep(0.05)
             self._callback(memoryview(self._block), len(self._block) // 2, None, None)
 '''
+
+
+def test_no_microphone_opens_no_meeting(
+    planerka: Run, double: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = len(double.meetings)
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    missing = planerka("meeting", "stream", "--microphone")
+    assert missing.status == 2
+    assert "planerka[microphone]" in missing.err
+    monkeypatch.delitem(sys.modules, "sounddevice")
+    (tmp_path / "sounddevice.py").write_text(SOUNDDEVICE, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("NO_MICROPHONE", "1")
+    absent = planerka("meeting", "stream", "--microphone")
+    monkeypatch.delitem(sys.modules, "sounddevice")
+    assert absent.status == 2
+    assert "Is one plugged in?" in absent.err
+    assert len(double.meetings) == before
 
 
 @pytest.mark.timeout(90)
