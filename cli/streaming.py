@@ -21,6 +21,8 @@ __all__ = ["LiveStream"]
 
 _ATTEMPTS = 5
 """Broken connections in a row, without a new acknowledgement between, after which the client gives up."""
+_BROKEN = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL})
+"""What a broken connection looks like; gRPC itself says INTERNAL where it broke while a chunk was being written."""
 _PATIENCE = 60.0
 """Seconds without any progress of the transcription after which audio is sent without it."""
 _GOODBYE = 5.0
@@ -137,7 +139,7 @@ class LiveStream:
                     if event.WhichOneof("response") == "closed":
                         return
             except grpc.RpcError as error:
-                lost = error.code() is grpc.StatusCode.UNAVAILABLE and bool(self._token)
+                lost = error.code() in _BROKEN and bool(self._token)
                 now = self._sent[0].sequence if self._sent else self._next
                 failures = 1 if now > acknowledged else failures + 1
                 if not lost or failures > _ATTEMPTS:
