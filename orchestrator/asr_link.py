@@ -103,7 +103,8 @@ class AsrLink:
         opened: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         async for response in answers(self._asr.StreamingRecognize(self._requests(opened))):
             if response.HasField("opened"):
-                self._generation += response.opened.resume_token != self._token
+                # Without a token this is a new stream; a resumed one is the same even where its token is a new one.
+                self._generation += not self._token
                 self._token = response.opened.resume_token
                 if not opened.done():
                     opened.set_result(response.opened.next_sequence)
