@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from planerka.asr.v1.asr_pb2 import Progress, SpeakerRevision
@@ -82,12 +83,12 @@ class Captions:
     @property
     def turns(self) -> list[Turn]:
         """All turns in order of their beginning."""
-        return sorted(self._turns.values(), key=lambda turn: to_seconds(turn.start))
+        return _in_order(self._turns.values())
 
     @property
     def open(self) -> list[Turn]:
         """The turns whose words may still change, in order of their beginning."""
-        return [turn for turn in self.turns if is_open(turn)]
+        return _in_order(turn for turn in self._turns.values() if is_open(turn))
 
     @property
     def received(self) -> float:
@@ -139,6 +140,10 @@ class Captions:
         for turn in self.open:
             if turn.HasField("end") and to_seconds(turn.end) < passed:
                 del self._turns[turn.turn_id]
+
+
+def _in_order(turns: Iterable[Turn]) -> list[Turn]:
+    return sorted(turns, key=lambda turn: to_seconds(turn.start))
 
 
 def _speak(turn: Turn, speaker: str, confidence: float) -> None:

@@ -55,8 +55,12 @@ class Orchestrator:
     def watch(self, meeting_id: str, seconds: float) -> Iterator[orchestrator_pb2.WatchMeetingResponse]:
         """Yield what happens in a meeting, first what there is already, for at most so many seconds."""
         request = orchestrator_pb2.WatchMeetingRequest(meeting_id=meeting_id)
-        with _typed():
-            yield from self._stub.WatchMeeting(request, timeout=seconds, metadata=self._metadata())
+        call = self._stub.WatchMeeting(request, timeout=seconds, metadata=self._metadata())
+        try:
+            with _typed():
+                yield from call
+        finally:
+            call.cancel()
 
     def proposals(self, meeting_id: str) -> list[proposal_pb2.Proposal]:
         """Return all proposals of a meeting."""

@@ -16,6 +16,7 @@ from ui.wording import clock, day, describe, moment, quotes, safe, speaker_of
 __all__ = ["PANE_HEIGHT", "board", "chip", "events", "header", "section", "summary", "transcript"]
 
 _SPEAKER_COLOURS = ("#1d5d8f", "#8a4f7d", "#7a6212", "#2f6f4f", "#6a55a3", "#9a4a2f")
+_LIVE_TURNS = 60
 _NOBODY_COLOUR = "#6b7280"
 _STATE_LOOKS = {
     meeting_pb2.MEETING_STATE_LIVE: "info",
@@ -60,7 +61,10 @@ def transcript(turns: Sequence[transcript_pb2.Turn], texts: Texts, *, status: st
         st.caption(status or texts("no_words"))
         return
     voices = {voice: number for number, voice in enumerate(dict.fromkeys(turn.speaker for turn in turns))}
-    rows = "".join(_turn(turn, _colour(turn.speaker, voices[turn.speaker]), texts) for turn in turns)
+    # A meeting of hours, drawn twice a second, would stop the browser: while it is live, its end is enough.
+    earlier = max(0, len(turns) - _LIVE_TURNS) if status else 0
+    rows = f'<p class="pk-why">{safe(texts("earlier", count=earlier))}</p>' if earlier else ""
+    rows += "".join(_turn(turn, _colour(turn.speaker, voices[turn.speaker]), texts) for turn in turns[earlier:])
     with st.container(height=PANE_HEIGHT, border=False, key="transcript", autoscroll=bool(status)):
         st.html(rows)
     if status:

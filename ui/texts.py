@@ -57,6 +57,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "ask": ("Ask", "Спросить"),
     "listening": ("Listening…", "Идёт запись…"),
     "live_status": ("● {at} · {lag} s behind", "● {at} · отставание {lag} с"),
+    "earlier": ("… and {count} turns before", "… и до того реплик: {count}"),
     "no_words": ("Nobody has spoken yet.", "Пока никто не говорил."),
     "no_summary": ("There is no summary yet.", "Итогов ещё нет."),
     "parts": ("Topics", "Темы"),
