@@ -31,7 +31,7 @@ class LiveTranscript:
     """Prints what a live meeting sends.
 
     A turn is printed once, when its words are final; until then it is shown below the others where there is a terminal,
-    with the words dim that may still change. A speaker that is corrected later is told in a line of its own.
+    with the words dim that may still change. A speaker that is corrected or gets a name later is told in a line of its own.
 
     Args:
         output: Where to print.
@@ -43,6 +43,7 @@ class LiveTranscript:
         self._console = output.progress if output.json else output.result
         self._captions = Captions()
         self._printed: dict[str, transcript_pb2.Turn] = {}
+        self._nameless: set[str] = set()
         self._live = (
             Live(console=self._console, transient=True, refresh_per_second=8)
             if moving and self._console.is_terminal
@@ -88,10 +89,15 @@ class LiveTranscript:
         """Show a turn, or a new revision of one."""
         before = self._printed.get(one.turn_id)
         kept = self._captions.take(one)
+        if kept is not None and kept.speaker_name and kept.speaker in self._nameless:
+            self._nameless.discard(kept.speaker)
+            self._console.print(show.naming(kept.speaker, kept.speaker_name))
         if kept is not None and not is_open(kept):
             self._printed[kept.turn_id] = kept
             if before is None or before.text != kept.text:
                 self._console.print(show.turn(kept, self._output.texts))
+                if kept.speaker and not kept.speaker_name:
+                    self._nameless.add(kept.speaker)
             elif before.speaker != kept.speaker:
                 names = (before.speaker_name, kept.speaker_name)
                 self._tell([Correction(kept, kept.text, before.speaker, kept.speaker, *names)])

@@ -31,6 +31,7 @@ __all__ = [
     "meeting_head",
     "meetings",
     "moment",
+    "naming",
     "percent",
     "speaker_of",
     "summary",
@@ -111,6 +112,11 @@ def correction(one: Correction, texts: Texts) -> Text:
         (after, f"bold {speaker_style(one.after)}"),
         (f"  {_short(one.text, 60)}", "dim"),
     )
+
+
+def naming(voice: str, name: str) -> Text:
+    """Return a line that tells who a voice is."""
+    return Text.assemble(("↺ ", "yellow"), (voice, "dim"), (" → ", "dim"), (name, f"bold {speaker_style(voice)}"))
 
 
 def meetings(found: Sequence[meeting_pb2.Meeting], texts: Texts) -> Table:

@@ -81,6 +81,16 @@ def test_a_corrected_speaker_is_told_for_printed_turns_only() -> None:
     assert "01:05 Анна: ещё открыто" in lines
 
 
+def test_a_name_that_comes_later_is_told_once() -> None:
+    out = output()
+    with LiveTranscript(out) as live:
+        live.take(event(turn=turn("1", "доброе утро", "FINAL")))
+        live.take(event(turn=turn("2", "и вам", "PROVISIONAL", speaker_name="Анна")))
+        live.take(event(turn=turn("2", "и вам всем", "FINAL", speaker_name="Анна")))
+    lines = [" ".join(line.split()) for line in out.result.file.getvalue().splitlines()]
+    assert lines == ["01:05 S1: доброе утро", "↺ S1 → Анна", "01:05 Анна: и вам всем"]
+
+
 def test_words_that_may_change_are_dim_on_a_terminal() -> None:
     out = output(terminal=True)
     out.result.print(show.turn(turn("1", "раз два три", "STABLE", stable=2), out.texts))
