@@ -50,4 +50,5 @@ async def test_pace_is_kept() -> None:
     begun = time.monotonic()
     taken = [chunk async for chunk in paced(iter([b"1", b"2", b"3"]), 4.0)]
     assert taken == [b"1", b"2", b"3"]
-    assert time.monotonic() - begun == pytest.approx(2 * CHUNK_SECONDS / 4, abs=0.04)
+    # A busy machine may be late, never early.
+    assert 2 * CHUNK_SECONDS / 4 - 0.005 < time.monotonic() - begun < 1.0
