@@ -30,7 +30,7 @@ __all__ = ["HeardLive", "first_labels", "hear", "live_asr_figures", "live_diariz
 _BYTES_PER_SECOND = SAMPLE_RATE * 2
 _SECONDS_PER_SECOND = 5.0
 """Seconds that a stream may take for each second of audio, on top of `_SPARE`."""
-_SPARE = 600.0
+_SPARE = 120.0
 
 
 @dataclass(frozen=True)
