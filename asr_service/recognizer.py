@@ -38,6 +38,8 @@ class Task:
     hot_words: tuple[str, ...] = ()
     diarize: bool = True
     limits: SpeakerLimits = field(default_factory=SpeakerLimits)
+    speakers_only: bool = False
+    """No words; only who speaks when."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,9 @@ def recognize_file(engine: Engine, source: Path, target: Recording, task: Task) 
             else:
                 yield StageProgress(Stage.DIARIZING, step, total)
 
+    if task.speakers_only:
+        yield Transcript((), diarization, total, "")
+        return
     words: list[Word] = []
     for chunk in chunk_regions(_speech(voice, diarization, target.samples), voice.probabilities):
         words += transcriber.transcribe(target.read(chunk.start, chunk.end), chunk.start / SAMPLE_RATE)
