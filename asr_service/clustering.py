@@ -24,7 +24,16 @@ import torch
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 
-__all__ = ["Piece", "SpeakerLimits", "centroids", "cluster_voices", "load_nemo"]
+__all__ = [
+    "LinksOf",
+    "Piece",
+    "Refinement",
+    "SpeakerLimits",
+    "centroids",
+    "cluster_voices",
+    "load_nemo",
+    "load_nemo_online",
+]
 
 _SAME_VOICE = ([0.35, 0.5, 0.75, 1.0, 1.5], [-1.0, 0.15, 0.4, 0.53, 0.65])
 """Ratio of similarity between to similarity within (second row), above which two clusters are one voice, by the seconds
@@ -83,6 +92,15 @@ def load_nemo() -> types.ModuleType:
     Stubs stand in for the packages above it; where NeMo was imported before, they are left alone. ImportError where
     `nemo_toolkit` is not installed.
     """
+    return _load("offline_clustering")
+
+
+def load_nemo_online() -> types.ModuleType:
+    """NeMo's `online_clustering`; see `load_nemo`."""
+    return _load("online_clustering")
+
+
+def _load(module: str) -> types.ModuleType:
     if "nemo" not in sys.modules:
         spec = importlib.util.find_spec("nemo")
         if spec is None or not spec.submodule_search_locations:
@@ -93,7 +111,7 @@ def load_nemo() -> types.ModuleType:
             plain = ModuleSpec(name, loader=None, is_package=True)
             plain.submodule_search_locations = [str(root.joinpath(*name.split(".")[1:]))]
             sys.modules[name] = importlib.util.module_from_spec(plain)
-    return importlib.import_module(f"{_NEMO_CHAIN[-1]}.offline_clustering")
+    return importlib.import_module(f"{_NEMO_CHAIN[-1]}.{module}")
 
 
 def cluster_voices(
@@ -159,6 +177,7 @@ class Refinement:
         limits: SpeakerLimits,
         links_of: LinksOf | None,
     ) -> None:
+        """As for `cluster_voices`."""
         self._links = None if links_of is None else links_of(pieces)
         self._vectors = vectors
         self._limits = limits
@@ -172,6 +191,7 @@ class Refinement:
         self._squares = products**2
 
     def run(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Better labels 0..k-1 than `labels`."""
         labels = np.unique(labels, return_inverse=True)[1]
         labels = self._split(labels)
         labels = self._join(labels)
@@ -200,7 +220,7 @@ class Refinement:
                 for part in np.unique(parts):
                     left: NDArray[np.int64] = members[parts == part]
                     right: NDArray[np.int64] = members[parts != part]
-                    if len(left) <= len(right) and len(right) and self._apart(left, right) > 0:
+                    if len(left) <= len(right) and len(right) and self.apart(left, right) > 0:
                         return left
         return None
 
@@ -210,7 +230,7 @@ class Refinement:
             if len(names) <= max(self._limits.smallest, 1):
                 return labels
             apart, first, second = min(
-                (self._apart(np.flatnonzero(labels == one), np.flatnonzero(labels == other)), one, other)
+                (self.apart(np.flatnonzero(labels == one), np.flatnonzero(labels == other)), one, other)
                 for index, one in enumerate(names)
                 for other in names[index + 1 :]
             )
@@ -218,7 +238,7 @@ class Refinement:
                 return labels
             labels[labels == second] = first
 
-    def _apart(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> float:
+    def apart(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> float:
         """How far below the threshold the likeness of two clusters is; negative where they are one voice."""
         seconds = min(self._seconds(left), self._seconds(right))
         weight = float(np.interp(seconds, *_LINK_WEIGHT))

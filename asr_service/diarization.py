@@ -57,23 +57,23 @@ class Diarization:
     spans: tuple[Span, ...] = ()
     """All stretches in order of their beginning; overlapping where people talk at once."""
     voices: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, DIMENSION), dtype=np.float32))
-    """Unit embedding of each speaker [speakers, 192]."""
+    """Unit embedding of each speaker number [numbers, 192]; zeros for a number that nobody has."""
     shares: NDArray[np.float16] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float16))
-    """How probable each speaker is in each frame of 16.875 ms [frames, speakers]; rows of speech sum to 1."""
+    """How probable each speaker is in each frame of 16.875 ms [frames, numbers]; rows of speech sum to 1."""
     first: int = 0
     """Frame of the recording that the first row of `shares` is about."""
 
     @property
     def speakers(self) -> int:
         """Number of speakers."""
-        return len(self.voices)
+        return int(self.voices.any(axis=1).sum())
 
     def share(self, start: float, end: float) -> NDArray[np.float32]:
-        """Mean probability of each speaker [speakers] between two times in seconds."""
+        """Mean probability of each speaker number [numbers] between two times in seconds."""
         first = max(int(start / FRAME_SECONDS) - self.first, 0)
         frames = self.shares[first : max(int(np.ceil(end / FRAME_SECONDS)) - self.first, first + 1)]
         if frames.size == 0:
-            return np.zeros(self.speakers, dtype=np.float32)
+            return np.zeros(len(self.voices), dtype=np.float32)
         return np.asarray(frames.astype(np.float32).mean(axis=0), dtype=np.float32)
 
 
@@ -167,22 +167,31 @@ def _piece_votes(
 
 
 def decide(
-    scores: NDArray[np.float32], count: NDArray[np.float32], voices: NDArray[np.float32], first: int = 0
+    scores: NDArray[np.float32],
+    count: NDArray[np.float32],
+    voices: NDArray[np.float32],
+    numbers: Sequence[int] | None = None,
+    first: int = 0,
 ) -> Diarization:
-    """The speakers of the frames from `first` on, under the numbers that they have in `voices`."""
-    number = np.minimum(np.floor(count + 1 - ANOTHER_VOICE).astype(int), len(voices))
+    """The speakers of the frames from `first` on; `numbers` of the voices are those of the rows unless given."""
+    numbers = range(len(voices)) if numbers is None else numbers
+    most = np.minimum(np.floor(count + 1 - ANOTHER_VOICE).astype(int), len(voices))
     ranks = np.argsort(np.argsort(-scores, axis=1, kind="stable"), axis=1)
-    speaking = (ranks < number[:, None]) & (scores > 0.02)
+    speaking = (ranks < most[:, None]) & (scores > 0.02)
     spans = [
-        Span((first + begin) * FRAME_SECONDS, (first + end) * FRAME_SECONDS, speaker)
-        for speaker in range(len(voices))
-        for begin, end in runs(speaking[:, speaker])
+        Span((first + begin) * FRAME_SECONDS, (first + end) * FRAME_SECONDS, number)
+        for voice, number in enumerate(numbers)
+        for begin, end in runs(speaking[:, voice])
         if (end - begin) * FRAME_SECONDS >= _SHORTEST_SPAN
     ]
     spans.sort(key=lambda span: (span.start, span.end))
     total = scores.sum(axis=1, keepdims=True)
-    shares = np.divide(scores, total, out=np.zeros_like(scores), where=total > 0.02)
-    return Diarization(tuple(spans), voices, shares.astype(np.float16), first)
+    places = max(numbers, default=-1) + 1
+    shares = np.zeros((len(scores), places), dtype=np.float16)
+    shares[:, list(numbers)] = np.divide(scores, total, out=np.zeros_like(scores), where=total > 0.02)
+    rows = np.zeros((places, DIMENSION), dtype=np.float32)
+    rows[list(numbers)] = voices
+    return Diarization(tuple(spans), rows, shares, first)
 
 
 def numbered(diarization: Diarization) -> Diarization:

@@ -119,9 +119,9 @@ def runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 
 def cut_stretch(
-    encoder: VoiceEncoder, recording: AudioSource, first: int, last: int
+    encoder: VoiceEncoder, recording: AudioSource, first: int, last: int, hop: float = _PIECE_HOP
 ) -> Iterator[tuple[Piece, NDArray[np.float32]]]:
-    """The pieces of a stretch of frames with their features; none where it is too short."""
+    """The pieces of a stretch of frames, every `hop` seconds, with their features; none where it is too short."""
     start, end = first * FRAME_SECONDS, last * FRAME_SECONDS
     if end - start < _SHORTEST_PIECE:
         return
@@ -134,7 +134,7 @@ def cut_stretch(
         if kept:
             yield Piece(start, end), features[:kept]
         return
-    number = int(np.ceil((len(features) - length) * seconds / _PIECE_HOP)) + 1
+    number = int(np.ceil((len(features) - length) * seconds / hop)) + 1
     for place in np.linspace(0, len(features) - length, number).round().astype(int).tolist():
         begin = start + place * seconds
         yield Piece(begin, begin + _PIECE_SECONDS), features[place : place + length]
@@ -172,15 +172,16 @@ def voice_links(activity: LocalActivity, pieces: Sequence[Piece]) -> NDArray[np.
     firsts, lasts = frame_bounds(pieces)
     alike = np.zeros((len(pieces), len(pieces)), dtype=np.float32)
     seen = np.zeros_like(alike)
-    length = activity.speech.shape[1]
-    solo = solo_voices(activity.speech)
-    for window, start in enumerate(activity.starts.tolist()):
-        low, high = np.searchsorted(lasts, start, "right"), np.searchsorted(firsts, start + length)
-        if high - low < 2:
-            continue
-        shares = voice_shares(solo[window], start, firsts[low:high], lasts[low:high], activity.speech.shape[2])
+    lows = np.searchsorted(lasts, activity.starts, "right")
+    highs = np.searchsorted(firsts, activity.starts + activity.speech.shape[1])
+    useful = np.flatnonzero(highs - lows >= 2)
+    solo = solo_voices(activity.speech[useful])
+    for voices, window in zip(solo, useful, strict=True):
+        near = slice(lows[window], highs[window])
+        start = int(activity.starts[window])
+        shares = voice_shares(voices, start, firsts[near], lasts[near], activity.speech.shape[2])
         heard = shares.sum(axis=1)
         both = np.outer(heard, heard)
-        alike[low:high, low:high] += 2 * (shares @ shares.T) - both
-        seen[low:high, low:high] += both
+        alike[near, near] += 2 * (shares @ shares.T) - both
+        seen[near, near] += both
     return np.asarray(alike / np.maximum(seen, 1e-6), dtype=np.float32)
