@@ -44,6 +44,10 @@ _LIKENESS = ([0.3, 0.4, 0.5, 0.7, 1.0, 1.45], [0.48, 0.57, 0.66, 0.78, 0.91, 1.0
 _LINK_WEIGHT = ([2.0, 6.0], [0.3, 0.0])
 """How much the links between two clusters move the threshold (second row), by the seconds of the smaller one: a small
 part of a stretch without a change of voice is no voice of its own, but in a whole meeting the vectors know better."""
+_SHORT_TALK = 60.0
+"""Seconds of speech up to which the thresholds hold; an hour asks four times as much of a small voice."""
+_MOST_PARTS = 3
+"""Clusters that are looked for, for each voice that there may be."""
 _SMALL_PARTS = 5
 """A small voice in a large cluster is looked for among this many parts."""
 _MOST_PIECES = 1_000
@@ -189,6 +193,8 @@ class Refinement:
         products = np.outer(self._weights, self._weights) * (shared <= 0)
         self._weighted = products * (vectors @ vectors.T)
         self._squares = products**2
+        # The longer the talk, the more of it is laughter and noise that differs from everybody by chance.
+        self._patience = max(1.0, self._seconds(np.arange(len(pieces))) / _SHORT_TALK) ** (1 / 3)
 
     def run(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
         """Better labels 0..k-1 than `labels`."""
@@ -200,7 +206,8 @@ class Refinement:
     def _split(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
         queue = list(np.unique(labels))
         fresh = int(labels.max()) + 1
-        while queue and len(np.unique(labels)) < self._limits.most:
+        # More than there may be: too many are joined by likeness later, while a voice that was never found is lost.
+        while queue and len(np.unique(labels)) < _MOST_PARTS * self._limits.most:
             label = queue.pop()
             part = self._other_voice(np.flatnonzero(labels == label))
             if part is not None:
@@ -240,7 +247,7 @@ class Refinement:
 
     def apart(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> float:
         """How far below the threshold the likeness of two clusters is; negative where they are one voice."""
-        seconds = min(self._seconds(left), self._seconds(right))
+        seconds = min(self._seconds(left), self._seconds(right)) / self._patience
         weight = float(np.interp(seconds, *_LINK_WEIGHT))
         return float(np.interp(seconds, *_SAME_VOICE)) - self._ratio(left, right) - weight * self._link(left, right)
 
