@@ -4,7 +4,7 @@ Segmentation windows are looked at when their ten seconds are complete. Stretche
 reaches are settled: their pieces are embedded once and for all, as in a file. After some seconds of new speech all
 pieces are clustered anew. What is asked about the last seconds is answered with one more window that ends now, and a few
 more pieces. (With stretches that settle two seconds after they were said, the mean DER on six AMI clips was 0.367 in the
-end instead of 0.337, for the windows that came later would have cut them better.)
+end instead of 0.342, for the windows that came later would have cut them better.)
 
 Everything happens at places of the audio, never at times of the clock or pieces of arrival, so equal audio gives equal
 answers. An hour of speech keeps 6.4 MB of activities and 5.5 MB of embeddings.
