@@ -4,31 +4,54 @@ NeMo's spectral clustering with the normalised maximum eigengap (NME-SC, Park et
 https://arxiv.org/abs/2003.02405) makes the first labels. On a minute of speech it counts too low, so its clusters are
 checked afterwards with a measure that adapts to the meeting: the mean similarity *between* two clusters, divided by the
 mean similarity *within* them. Clean voices, a telephone and a distant microphone differ twofold in plain cosines, yet
-in this ratio pieces of one voice stay above 0.7 and pieces of two voices below 0.6.
+in this ratio pieces of one voice stay above 0.7 and pieces of two voices below 0.6. How far short pieces scatter was
+measured on clips of single speakers of the AMI corpus, a telephone call and synthetic voices; they weigh less, and a
+voice with little speech has to differ more.
 """
 
 import importlib
 import importlib.util
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 
-__all__ = ["Piece", "SpeakerLimits", "centroids", "cluster_voices", "load_nemo"]
+__all__ = [
+    "LinksOf",
+    "Piece",
+    "Refinement",
+    "SpeakerLimits",
+    "centroids",
+    "cluster_voices",
+    "load_nemo",
+    "load_nemo_online",
+]
 
-_SAME_VOICE = 0.65
-"""Ratio of similarity between to similarity within, above which two clusters are one voice: the middle of the gap."""
-_MIN_VOICE_SECONDS = 1.5
-"""A voice needs this much speech to be split off; less is mostly laughter and noise."""
-_MOST_PIECES = 1_000
-"""More are thinned out evenly before clustering: time and memory grow with the square (1,000: 1.2 s)."""
+_SAME_VOICE = ([0.35, 0.5, 0.75, 1.0, 1.5], [-1.0, 0.15, 0.4, 0.53, 0.65])
+"""Ratio of similarity between to similarity within (second row), above which two clusters are one voice, by the seconds
+of speech of the smaller one (first row). 0.65 is the middle of the gap between voices; the less there is of a voice, the
+wider pieces of it scatter, so the clearer it has to differ."""
+_LIKENESS = ([0.3, 0.4, 0.5, 0.7, 1.0, 1.45], [0.48, 0.57, 0.66, 0.78, 0.91, 1.0])
+"""Cosine of a piece of some seconds (first row) to long pieces of its voice, as a share of that between long pieces."""
+_LINK_WEIGHT = ([2.0, 6.0], [0.3, 0.0])
+"""How much the links between two clusters move the threshold (second row), by the seconds of the smaller one: a small
+part of a stretch without a change of voice is no voice of its own, but in a whole meeting the vectors know better."""
+_SHORT_TALK = 60.0
+"""Seconds of speech up to which the thresholds hold; an hour asks four times as much of a small voice."""
+_MOST_PARTS = 3
+"""Clusters that are looked for, for each voice that there may be."""
+_SMALL_PARTS = 5
+"""A small voice in a large cluster is looked for among this many parts."""
+_MOST_PIECES = 600
+"""More are thinned out evenly before clustering: time and memory grow with the square (1,000: 1.5 s, 600: 0.9 s)."""
 _DEFAULT_LIMIT = 12
 _MATRIX_SIZE = 300
 """NeMo looks for the count of voices in a thinned matrix of this size; it recommends 250 to 750."""
@@ -50,6 +73,10 @@ class Piece:
     end: float
 
 
+LinksOf: TypeAlias = Callable[[Sequence[Piece]], NDArray[np.float32]]
+"""Gives [pieces, pieces] from 1 for one voice to -1 for two; 0 is unknown."""
+
+
 @dataclass(frozen=True)
 class SpeakerLimits:
     """How many voices are expected; 0 means unknown."""
@@ -69,6 +96,15 @@ def load_nemo() -> types.ModuleType:
     Stubs stand in for the packages above it; where NeMo was imported before, they are left alone. ImportError where
     `nemo_toolkit` is not installed.
     """
+    return _load("offline_clustering")
+
+
+def load_nemo_online() -> types.ModuleType:
+    """NeMo's `online_clustering`; see `load_nemo`."""
+    return _load("online_clustering")
+
+
+def _load(module: str) -> types.ModuleType:
     if "nemo" not in sys.modules:
         spec = importlib.util.find_spec("nemo")
         if spec is None or not spec.submodule_search_locations:
@@ -79,23 +115,31 @@ def load_nemo() -> types.ModuleType:
             plain = ModuleSpec(name, loader=None, is_package=True)
             plain.submodule_search_locations = [str(root.joinpath(*name.split(".")[1:]))]
             sys.modules[name] = importlib.util.module_from_spec(plain)
-    return importlib.import_module(f"{_NEMO_CHAIN[-1]}.offline_clustering")
+    return importlib.import_module(f"{_NEMO_CHAIN[-1]}.{module}")
 
 
-def cluster_voices(vectors: NDArray[np.float32], pieces: Sequence[Piece], limits: SpeakerLimits) -> NDArray[np.int64]:
-    """A label 0..k-1 for each piece; `vectors` are unit length [pieces, dimension], pieces in order of time."""
+def cluster_voices(
+    vectors: NDArray[np.float32],
+    pieces: Sequence[Piece],
+    limits: SpeakerLimits,
+    links_of: LinksOf | None = None,
+) -> NDArray[np.int64]:
+    """A label 0..k-1 for each piece; `vectors` are unit length [pieces, dimension], pieces in order of time.
+
+    `links_of` tells what is known about pairs of some pieces apart from the vectors.
+    """
     count = len(pieces)
     if count == 0:
         return np.zeros(0, dtype=np.int64)
     if count > _MOST_PIECES:
         chosen = np.linspace(0, count - 1, _MOST_PIECES).round().astype(int)
-        few = cluster_voices(vectors[chosen], [pieces[index] for index in chosen], limits)
+        few = cluster_voices(vectors[chosen], [pieces[index] for index in chosen], limits, links_of)
         nearest: NDArray[np.int64] = (vectors @ centroids(vectors[chosen], few).T).argmax(axis=1)
         return nearest
     if count == 1 or limits.most == 1:
         return np.zeros(count, dtype=np.int64)
     labels = _nme_sc(vectors, pieces, limits)
-    return _Refinement(vectors, pieces, limits).run(labels)
+    return Refinement(vectors, pieces, limits, links_of).run(labels)
 
 
 def centroids(vectors: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -127,20 +171,33 @@ def _nme_sc(vectors: NDArray[np.float32], pieces: Sequence[Piece], limits: Speak
     return np.asarray(labels.cpu().numpy(), dtype=np.int64)
 
 
-class _Refinement:
+class Refinement:
     """Splits clusters that hold two voices and joins clusters of one voice."""
 
-    def __init__(self, vectors: NDArray[np.float32], pieces: Sequence[Piece], limits: SpeakerLimits) -> None:
+    def __init__(
+        self,
+        vectors: NDArray[np.float32],
+        pieces: Sequence[Piece],
+        limits: SpeakerLimits,
+        links_of: LinksOf | None,
+    ) -> None:
+        """As for `cluster_voices`."""
+        self._links = None if links_of is None else links_of(pieces)
         self._vectors = vectors
         self._limits = limits
         self._starts = np.array([piece.start for piece in pieces])
         self._ends = np.array([piece.end for piece in pieces])
-        self._similarity = vectors @ vectors.T
+        self._weights = np.interp(self._ends - self._starts, *_LIKENESS)
         shared = np.minimum.outer(self._ends, self._ends) - np.maximum.outer(self._starts, self._starts)
         # Pieces that share audio are alike for that reason alone.
-        self._apart = shared <= 0
+        products = np.outer(self._weights, self._weights) * (shared <= 0)
+        self._weighted = products * (vectors @ vectors.T)
+        self._squares = products**2
+        # The longer the talk, the more of it is laughter and noise that differs from everybody by chance.
+        self._patience = max(1.0, self._seconds(np.arange(len(pieces))) / _SHORT_TALK) ** (1 / 3)
 
     def run(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Better labels 0..k-1 than `labels`."""
         labels = np.unique(labels, return_inverse=True)[1]
         labels = self._split(labels)
         labels = self._join(labels)
@@ -149,34 +206,57 @@ class _Refinement:
     def _split(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
         queue = list(np.unique(labels))
         fresh = int(labels.max()) + 1
-        while queue and len(np.unique(labels)) < self._limits.most:
+        # More than there may be: too many are joined by likeness later, while a voice that was never found is lost.
+        while queue and len(np.unique(labels)) < _MOST_PARTS * self._limits.most:
             label = queue.pop()
-            members = np.flatnonzero(labels == label)
-            if len(members) < 4:
-                continue
-            halves = fcluster(linkage(self._vectors[members], "ward"), 2, "maxclust")
-            left, right = members[halves == 1], members[halves == 2]
-            if min(self._seconds(left), self._seconds(right)) < _MIN_VOICE_SECONDS:
-                continue
-            if self._ratio(left, right) < _SAME_VOICE:
-                labels[right] = fresh
+            part = self._other_voice(np.flatnonzero(labels == label))
+            if part is not None:
+                labels[part] = fresh
                 queue += [label, fresh]
                 fresh += 1
         return labels
+
+    def _other_voice(self, members: NDArray[np.int64]) -> NDArray[np.int64] | None:
+        """The part of a cluster that is another voice than the rest, or None: halves first, then small parts."""
+        if len(members) < 2:
+            return None
+        for method, most in (("ward", 2), ("average", _SMALL_PARTS)):
+            tree = linkage(self._vectors[members], method)
+            for number in range(2, min(most, len(members)) + 1):
+                parts = fcluster(tree, number, "maxclust")
+                for part in np.unique(parts):
+                    left: NDArray[np.int64] = members[parts == part]
+                    right: NDArray[np.int64] = members[parts != part]
+                    if len(left) <= len(right) and len(right) and self.apart(left, right) > 0:
+                        return left
+        return None
 
     def _join(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
         while True:
             names = np.unique(labels)
             if len(names) <= max(self._limits.smallest, 1):
                 return labels
-            ratio, first, second = max(
-                (self._ratio(np.flatnonzero(labels == one), np.flatnonzero(labels == other)), one, other)
+            apart, first, second = min(
+                (self.apart(np.flatnonzero(labels == one), np.flatnonzero(labels == other)), one, other)
                 for index, one in enumerate(names)
                 for other in names[index + 1 :]
             )
-            if ratio < _SAME_VOICE and len(names) <= self._limits.most:
+            if apart > 0 and len(names) <= self._limits.most:
                 return labels
             labels[labels == second] = first
+
+    def apart(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> float:
+        """How far below the threshold the likeness of two clusters is; negative where they are one voice."""
+        seconds = min(self._seconds(left), self._seconds(right)) / self._patience
+        weight = float(np.interp(seconds, *_LINK_WEIGHT))
+        return float(np.interp(seconds, *_SAME_VOICE)) - self._ratio(left, right) - weight * self._link(left, right)
+
+    def _link(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> float:
+        if self._links is None:
+            return 0.0
+        known = self._links[np.ix_(left, right)]
+        known = known[known != 0]
+        return float(known.mean()) if known.size else 0.0
 
     def _ratio(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> float:
         between = self._mean(left, right)
@@ -189,9 +269,10 @@ class _Refinement:
         return between / float(np.exp(np.mean(np.log(np.maximum(within, 1e-3)))))
 
     def _mean(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> float | None:
+        """Likeness as between pieces of full length, by least squares over all pairs."""
         pairs = np.ix_(left, right)
-        apart = self._apart[pairs]
-        return float(self._similarity[pairs][apart].mean()) if apart.any() else None
+        total = float(self._squares[pairs].sum())
+        return float(self._weighted[pairs].sum()) / total if total > 0 else None
 
     def _seconds(self, members: NDArray[np.int64]) -> float:
         total, reached = 0.0, -np.inf

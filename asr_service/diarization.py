@@ -8,38 +8,35 @@
    of voices says how many speakers a frame gets.
 """
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from asr_service.audio import SAMPLE_RATE, AudioSource
+from asr_service.audio import AudioSource
 from asr_service.clustering import Piece, SpeakerLimits, centroids, cluster_voices
-from asr_service.embedding import DIMENSION, HOP, VoiceEncoder
-from asr_service.segmentation import FRAME_SECONDS, LOCAL_SPEAKERS, LocalActivity
+from asr_service.embedding import DIMENSION, VoiceEncoder
+from asr_service.pieces import (
+    ANOTHER_VOICE,
+    StretchFinder,
+    cut_stretch,
+    frame_bounds,
+    mean_over_windows,
+    runs,
+    solo_voices,
+    voice_links,
+    voice_shares,
+)
+from asr_service.segmentation import CERTAIN, FRAME_SECONDS, LOCAL_SPEAKERS, LocalActivity
 
-__all__ = ["Diarization", "Span", "diarize"]
+__all__ = ["Diarization", "Span", "decide", "diarize", "numbered", "vote"]
 
-_PIECE_SECONDS = 1.45
-_PIECE_HOP = 0.5
-_SHORTEST_PIECE = 0.4
-"""Seconds; shorter stretches say too little about a voice."""
-_ACTIVE = 0.5
-"""Probability at which a local voice counts as speaking."""
-_ANOTHER_VOICE = 0.45
-"""A frame gets another speaker when the mean count exceeds a whole number by 1 minus this; a bit generous, for
-segmentation misses more speech of distant speakers than it invents."""
 _PIECE_WEIGHT = 1.5
 """Weight of the pieces' voices against the windows' voices."""
 _SOFTNESS = 0.1
 """Temperature that turns cosines (spread about 0.3 between voices) into shares."""
-_CHANGE_SPREAD = 9
-"""Frames (0.15 s) over which windows may disagree about the moment of one change."""
-_CHANGE_SHARE = 0.4
-"""Share of windows that have to see a change."""
 _SHORTEST_SPAN = 0.1
 _PIECES_PER_STEP = 64
 
@@ -60,21 +57,23 @@ class Diarization:
     spans: tuple[Span, ...] = ()
     """All stretches in order of their beginning; overlapping where people talk at once."""
     voices: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, DIMENSION), dtype=np.float32))
-    """Unit embedding of each speaker [speakers, 192]."""
+    """Unit embedding of each speaker number [numbers, 192]; zeros for a number that nobody has."""
     shares: NDArray[np.float16] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float16))
-    """How probable each speaker is in each frame of 16.875 ms [frames, speakers]; rows of speech sum to 1."""
+    """How probable each speaker is in each frame of 16.875 ms [frames, numbers]; rows of speech sum to 1."""
+    first: int = 0
+    """Frame of the recording that the first row of `shares` is about."""
 
     @property
     def speakers(self) -> int:
         """Number of speakers."""
-        return len(self.voices)
+        return int(self.voices.any(axis=1).sum())
 
     def share(self, start: float, end: float) -> NDArray[np.float32]:
-        """Mean probability of each speaker [speakers] between two times in seconds."""
-        first = int(start / FRAME_SECONDS)
-        frames = self.shares[first : max(int(np.ceil(end / FRAME_SECONDS)), first + 1)]
+        """Mean probability of each speaker number [numbers] between two times in seconds."""
+        first = max(int(start / FRAME_SECONDS) - self.first, 0)
+        frames = self.shares[first : max(int(np.ceil(end / FRAME_SECONDS)) - self.first, first + 1)]
         if frames.size == 0:
-            return np.zeros(self.speakers, dtype=np.float32)
+            return np.zeros(len(self.voices), dtype=np.float32)
         return np.asarray(frames.astype(np.float32).mean(axis=0), dtype=np.float32)
 
 
@@ -82,135 +81,75 @@ def diarize(
     encoder: VoiceEncoder, recording: AudioSource, activity: LocalActivity, limits: SpeakerLimits
 ) -> Iterator[float | Diarization]:
     """Yields the seconds done after each batch of embeddings, and last the `Diarization`."""
-    solo = _solo_voices(activity)
-    count = _mean_over_windows(activity, activity.speech.astype(np.float32).sum(axis=2))
     pieces: list[Piece] = []
     vectors: list[NDArray[np.float32]] = []
     waiting: list[tuple[Piece, NDArray[np.float32]]] = []
-    for start, end in _stretches(activity, solo):
-        audio = recording.read(int(start * SAMPLE_RATE), int(end * SAMPLE_RATE))
-        waiting += _featured(encoder, audio, start, end)
+    for first, last in StretchFinder().take(activity, activity.frames, last=True):
+        waiting += cut_stretch(encoder, recording, first, last)
         if len(waiting) >= _PIECES_PER_STEP:
             pieces += [piece for piece, _ in waiting]
             vectors.append(encoder.embed([features for _, features in waiting]))
             waiting = []
-            yield end
+            yield last * FRAME_SECONDS
     pieces += [piece for piece, _ in waiting]
     vectors.append(encoder.embed([features for _, features in waiting]))
     stacked = np.concatenate(vectors)
-    labels = cluster_voices(stacked, pieces, limits)
+    labels = cluster_voices(stacked, pieces, limits, lambda chosen: voice_links(activity, chosen))
     yield recording.duration
     if not pieces:
         yield Diarization()
         return
     voices = centroids(stacked, labels)
-    scores = _window_votes(activity, solo, pieces, stacked, voices)
-    scores += _PIECE_WEIGHT * np.minimum(count, 1.0)[:, None] * _piece_votes(pieces, stacked, voices, activity.frames)
-    yield _diarization(scores, count, voices)
+    scores, count = vote(activity, pieces, stacked, voices)
+    yield numbered(decide(scores, count, voices))
 
 
-def _solo_voices(activity: LocalActivity) -> NDArray[np.int8]:
-    """The one voice that speaks [windows, frames]: 0..2, -1 for nobody, -2 for several."""
-    active = activity.speech > _ACTIVE
-    number = active.sum(axis=2)
-    return np.where(number == 1, active.argmax(axis=2), np.where(number == 0, -1, -2)).astype(np.int8)
-
-
-def _mean_over_windows(activity: LocalActivity, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean of `values` [windows, frames] over the windows that cover each frame of the recording."""
-    length = values.shape[1]
-    total = np.zeros(activity.frames + length, dtype=np.float32)
-    cover = np.zeros_like(total)
-    for window, start in enumerate(activity.starts):
-        total[start : start + length] += values[window]
-        cover[start : start + length] += 1
-    return np.asarray((total / np.maximum(cover, 1))[: activity.frames], dtype=np.float32)
-
-
-def _stretches(activity: LocalActivity, solo: NDArray[np.int8]) -> Iterator[tuple[float, float]]:
-    """Stretches (start, end in seconds) in which one voice speaks alone, cut where the voice changes."""
-    changes = np.zeros(solo.shape, dtype=np.float32)
-    for window, voices in enumerate(solo):
-        heard = np.flatnonzero(voices >= 0)
-        turns = np.flatnonzero(np.diff(voices[heard]))
-        changes[window, (heard[turns] + heard[turns + 1]) // 2 + 1] = 1
-    alone = _mean_over_windows(activity, (solo >= 0).astype(np.float32)) > 0.5
-    blurred = np.convolve(_mean_over_windows(activity, changes), np.ones(_CHANGE_SPREAD), "same")[: activity.frames]
-    cuts: list[int] = []
-    for frame in np.flatnonzero(blurred >= _CHANGE_SHARE):
-        near = blurred[max(0, frame - _CHANGE_SPREAD) : frame + _CHANGE_SPREAD + 1]
-        if blurred[frame] == near.max() and (not cuts or frame - cuts[-1] > _CHANGE_SPREAD):
-            cuts.append(int(frame))
-    marks = np.array(cuts)
-    for begin, end in _runs(alone):
-        points = [begin, *marks[(marks > begin) & (marks < end)].tolist(), end]
-        for left, right in itertools.pairwise(points):
-            yield left * FRAME_SECONDS, right * FRAME_SECONDS
-
-
-def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
-    return [(int(begin), int(end)) for begin, end in edges.reshape(-1, 2)]
-
-
-def _featured(
-    encoder: VoiceEncoder, audio: NDArray[np.float32], start: float, end: float
-) -> list[tuple[Piece, NDArray[np.float32]]]:
-    """The pieces of a stretch with their features."""
-    if end - start < _SHORTEST_PIECE:
-        return []
-    features = encoder.features(audio)
-    seconds = HOP / SAMPLE_RATE
-    length = round(_PIECE_SECONDS / seconds) - 2
-    if len(features) <= length:
-        # Lengths in steps of 0.1 s, so that pieces of one length can share a call.
-        kept = len(features) // 10 * 10
-        return [(Piece(start, end), features[:kept])] if kept else []
-    number = int(np.ceil((len(features) - length) * seconds / _PIECE_HOP)) + 1
-    firsts = np.linspace(0, len(features) - length, number).round().astype(int)
-    return [
-        (Piece(start + first * seconds, start + first * seconds + _PIECE_SECONDS), features[first : first + length])
-        for first in firsts
-    ]
-
-
-def _window_votes(
+def vote(
     activity: LocalActivity,
-    solo: NDArray[np.int8],
-    pieces: list[Piece],
+    pieces: Sequence[Piece],
     vectors: NDArray[np.float32],
     voices: NDArray[np.float32],
-) -> NDArray[np.float32]:
-    """Mean activity of each speaker [frames, speakers], after each window's voices got their speakers."""
+    first: int = 0,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """How much speaks for each of `voices` [speakers, 192] in each frame from `first` on, and how many voices there are.
+
+    Only windows and pieces around these frames are needed. Returns [frames, speakers] and [frames].
+    """
+    frames = activity.frames - first
+    starts = activity.starts - first
+    solo = solo_voices(activity.speech)
+    count = mean_over_windows(starts, activity.speech.sum(axis=2, dtype=np.float32) / CERTAIN, frames)
+    firsts, lasts = (bounds - first for bounds in frame_bounds(pieces))
+    total = np.zeros((frames, len(voices)), dtype=np.float32)
+    cover = np.zeros(frames, dtype=np.float32)
     length = solo.shape[1]
-    total = np.zeros((activity.frames + length, len(voices)), dtype=np.float32)
-    cover = np.zeros(activity.frames + length, dtype=np.float32)
-    firsts = np.array([round(piece.start / FRAME_SECONDS) for piece in pieces])
-    lasts = np.array([round(piece.end / FRAME_SECONDS) for piece in pieces])
-    for window, start in enumerate(activity.starts):
-        speech = activity.speech[window].astype(np.float32)
-        cover[start : start + length] += 1
+    for window, start in enumerate(starts.tolist()):
+        begin, end = max(start, 0), min(start + length, frames)
+        if begin >= end:
+            continue
+        speech = activity.speech[window].astype(np.float32) / CERTAIN
+        cover[begin:end] += 1
         low, high = np.searchsorted(lasts, start), np.searchsorted(firsts, start + length)
-        begins = np.clip(firsts[low:high] - start, 0, length)
-        ends = np.clip(lasts[low:high] - start, 0, length)
-        likeness = np.full((LOCAL_SPEAKERS, len(voices)), -1.0, dtype=np.float32)
-        for voice in range(LOCAL_SPEAKERS):
-            heard = np.concatenate([[0], np.cumsum(solo[window] == voice)])
-            purity = (heard[ends] - heard[begins]) / np.maximum(lasts[low:high] - firsts[low:high], 1)
-            purity[purity <= 0.5] = 0
-            mean = purity @ vectors[low:high]
-            norm = float(np.linalg.norm(mean))
-            if norm > 0:
-                likeness[voice] = voices @ (mean / norm)
+        shares = voice_shares(solo[window], start, firsts[low:high], lasts[low:high], LOCAL_SPEAKERS)
+        means = shares.T @ vectors[low:high]
+        norms = np.linalg.norm(means, axis=1)
+        # A voice without a piece of its own gets whoever is left.
+        likeness = np.where(norms[:, None] > 0, (means / np.maximum(norms, 1e-9)[:, None]) @ voices.T, -1.0)
         present = np.flatnonzero(speech.max(axis=0) > 0.3)
         chosen, speakers = linear_sum_assignment(likeness[present], maximize=True)
         for row, speaker in zip(chosen, speakers, strict=True):
-            total[start : start + length, speaker] += speech[:, present[row]]
-    return np.asarray((total / np.maximum(cover, 1)[:, None])[: activity.frames], dtype=np.float32)
+            total[begin:end, speaker] += speech[begin - start : end - start, present[row]]
+    scores = total / np.maximum(cover, 1)[:, None]
+    scores += _PIECE_WEIGHT * np.minimum(count, 1.0)[:, None] * _piece_votes(firsts, lasts, vectors, voices, frames)
+    return np.asarray(scores, dtype=np.float32), count
 
 
 def _piece_votes(
-    pieces: list[Piece], vectors: NDArray[np.float32], voices: NDArray[np.float32], frames: int
+    firsts: NDArray[np.int64],
+    lasts: NDArray[np.int64],
+    vectors: NDArray[np.float32],
+    voices: NDArray[np.float32],
+    frames: int,
 ) -> NDArray[np.float32]:
     """Share of each speaker [frames, speakers] by the pieces that cover a frame; a piece's middle weighs most."""
     likeness = vectors @ voices.T / _SOFTNESS
@@ -218,31 +157,53 @@ def _piece_votes(
     shares /= shares.sum(axis=1, keepdims=True)
     total = np.zeros((frames, len(voices)), dtype=np.float32)
     weight = np.zeros(frames, dtype=np.float32)
-    for piece, share in zip(pieces, shares, strict=True):
-        first, last = int(piece.start / FRAME_SECONDS), min(int(piece.end / FRAME_SECONDS), frames)
-        slope = 1.0 - 0.9 * np.abs(np.linspace(-1, 1, max(last - first, 0), dtype=np.float32))
-        total[first:last] += slope[:, None] * share
-        weight[first:last] += slope
+    for start, stop, share in zip(firsts.tolist(), lasts.tolist(), shares, strict=True):
+        begin, end = max(start, 0), min(stop, frames)
+        if begin < end:
+            slope = 1.0 - 0.9 * np.abs(np.linspace(-1, 1, stop - start, dtype=np.float32))[begin - start : end - start]
+            total[begin:end] += slope[:, None] * share
+            weight[begin:end] += slope
     return np.asarray(total / np.maximum(weight, 1e-6)[:, None], dtype=np.float32)
 
 
-def _diarization(scores: NDArray[np.float32], count: NDArray[np.float32], voices: NDArray[np.float32]) -> Diarization:
-    number = np.minimum(np.floor(count + 1 - _ANOTHER_VOICE).astype(int), len(voices))
-    ranks = np.argsort(np.argsort(-scores, axis=1), axis=1)
-    speaking = (ranks < number[:, None]) & (scores > 0.02)
+def decide(
+    scores: NDArray[np.float32],
+    count: NDArray[np.float32],
+    voices: NDArray[np.float32],
+    numbers: Sequence[int] | None = None,
+    first: int = 0,
+) -> Diarization:
+    """The speakers of the frames from `first` on; `numbers` of the voices are those of the rows unless given."""
+    numbers = range(len(voices)) if numbers is None else numbers
+    most = np.minimum(np.floor(count + 1 - ANOTHER_VOICE).astype(int), len(voices))
+    ranks = np.argsort(np.argsort(-scores, axis=1, kind="stable"), axis=1)
+    speaking = (ranks < most[:, None]) & (scores > 0.02)
     spans = [
-        Span(begin * FRAME_SECONDS, end * FRAME_SECONDS, speaker)
-        for speaker in range(len(voices))
-        for begin, end in _runs(speaking[:, speaker])
+        Span((first + begin) * FRAME_SECONDS, (first + end) * FRAME_SECONDS, number)
+        for voice, number in enumerate(numbers)
+        for begin, end in runs(speaking[:, voice])
         if (end - begin) * FRAME_SECONDS >= _SHORTEST_SPAN
     ]
     spans.sort(key=lambda span: (span.start, span.end))
-    order = list(dict.fromkeys(span.speaker for span in spans))
+    total = scores.sum(axis=1, keepdims=True)
+    places = max(numbers, default=-1) + 1
+    shares = np.zeros((len(scores), places), dtype=np.float16)
+    shares[:, list(numbers)] = np.divide(scores, total, out=np.zeros_like(scores), where=total > 0.02)
+    rows = np.zeros((places, DIMENSION), dtype=np.float32)
+    rows[list(numbers)] = voices
+    return Diarization(tuple(spans), rows, shares, first)
+
+
+def numbered(diarization: Diarization) -> Diarization:
+    """Speakers numbered in order of appearance; those who never speak are left out."""
+    order = list(dict.fromkeys(span.speaker for span in diarization.spans))
     place = {speaker: index for index, speaker in enumerate(order)}
-    total = scores[:, order].sum(axis=1, keepdims=True)
-    shares = np.divide(scores[:, order], total, out=np.zeros_like(scores[:, order]), where=total > 0.02)
+    shares = diarization.shares[:, order].astype(np.float32)
+    total = shares.sum(axis=1, keepdims=True)
+    shares = np.divide(shares, total, out=np.zeros_like(shares), where=total > 0)
     return Diarization(
-        tuple(Span(span.start, span.end, place[span.speaker]) for span in spans),
-        voices[order],
+        tuple(Span(span.start, span.end, place[span.speaker]) for span in diarization.spans),
+        diarization.voices[order],
         shares.astype(np.float16),
+        diarization.first,
     )

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 
 from asr_service.adapters import ModelOptions, open_model
-from asr_service.clustering import load_nemo
+from asr_service.clustering import load_nemo, load_nemo_online
 from asr_service.embedding import VoiceEncoder
 from asr_service.segmentation import SpeakerSegmenter
 from asr_service.settings import AsrSettings
@@ -38,6 +38,7 @@ def load_engine(settings: AsrSettings, store: Store) -> Engine:
     """
     threads = settings.threads or len(os.sched_getaffinity(0))
     load_nemo()
+    load_nemo_online()
     speech = open_model(
         settings.backend,
         ModelOptions(

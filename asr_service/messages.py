@@ -22,7 +22,7 @@ def task_of(config: asr_pb2.RecognitionConfig) -> Task:
     """The task that a client configures.
 
     Raises:
-        InvalidArgument: More speakers are expected at least than at most.
+        InvalidArgument: More speakers are expected at least than at most, or only speakers without diarization.
     """
     if config.max_speakers and config.min_speakers > config.max_speakers:
         raise InvalidArgument(
@@ -30,12 +30,19 @@ def task_of(config: asr_pb2.RecognitionConfig) -> Task:
             reason="SPEAKER_LIMITS_INVALID",
             violations=[Violation("recognition.min_speakers", "must not exceed max_speakers")],
         )
+    if config.speakers_only and not config.diarize:
+        raise InvalidArgument(
+            "speakers_only needs diarize; set it too.",
+            reason="SPEAKERS_NOT_WANTED",
+            violations=[Violation("recognition.speakers_only", "needs diarize")],
+        )
     return Task(
         language=config.language.strip().lower(),
         hot_words=tuple(config.hot_words),
         diarize=config.diarize,
         limits=SpeakerLimits(config.min_speakers, config.max_speakers),
         by_channel=config.channel_mode == asr_pb2.CHANNEL_MODE_SPEAKER_PER_CHANNEL,
+        speakers_only=config.speakers_only,
     )
 
 

@@ -40,6 +40,8 @@ class Task:
     limits: SpeakerLimits = field(default_factory=SpeakerLimits)
     by_channel: bool = False
     """Whether each channel is one speaker; the limits do not matter then."""
+    speakers_only: bool = False
+    """No words; only who speaks when."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,9 @@ def recognize_file(engine: Engine, source: Path, target: Recording, task: Task) 
             else:
                 yield StageProgress(Stage.DIARIZING, step, total)
 
+    if task.speakers_only:
+        yield Transcript((), diarization, total, "")
+        return
     words: list[Word] = []
     for chunk in chunk_regions(_speech(voice, diarization, target.samples), voice.probabilities):
         words += transcriber.transcribe(target.read(chunk.start, chunk.end), chunk.start / SAMPLE_RATE)

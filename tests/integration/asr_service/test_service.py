@@ -152,6 +152,15 @@ async def test_a_real_room(stub: asr_pb2_grpc.AsrServiceStub, samples: Path) -> 
     assert answer.finished.language == "en"
 
 
+async def test_speakers_without_words(stub: asr_pb2_grpc.AsrServiceStub, samples: Path) -> None:
+    clip = samples / "ami_clip"
+    config = asr_pb2.RecognitionConfig(diarize=True, speakers_only=True)
+    answer = await recognize(stub, (clip / "clip.flac").read_bytes(), config)
+    assert diarization_errors(read_rttm(clip / "clip.rttm"), answer.spans, (0, 30)).der <= 0.30
+    assert (answer.turns, answer.finished.turns, answer.finished.speakers) == ([], 0, 2)
+    assert {progress.transcribed.ToNanoseconds() for progress in answer.progress} == {0}
+
+
 async def test_telephone_stereo_is_converted(stub: asr_pb2_grpc.AsrServiceStub, samples: Path, tmp_path: Path) -> None:
     speech = audio(samples / "standup_ru" / "meeting.flac", tmp_path)[: 9 * 16_000 : 2]
     answer = await recognize(stub, wav(tmp_path / "a.wav", np.stack([speech, speech], axis=1), 8_000))
@@ -213,6 +222,7 @@ async def test_no_speech_is_an_empty_transcript(stub: asr_pb2_grpc.AsrServiceStu
         (b"Agenda: release, tests, plans\n" * 99, RUSSIAN, "UNDECODABLE_AUDIO"),
         (b"RIFF", asr_pb2.RecognitionConfig(language="xx"), "UNKNOWN_LANGUAGE"),
         (b"RIFF", asr_pb2.RecognitionConfig(min_speakers=5, max_speakers=2), "SPEAKER_LIMITS_INVALID"),
+        (b"RIFF", asr_pb2.RecognitionConfig(speakers_only=True), "SPEAKERS_NOT_WANTED"),
     ],
 )
 async def test_bad_input_gets_a_typed_error_and_leaves_nothing(

@@ -41,6 +41,33 @@ def test_short_recordings() -> None:
     assert same_partition(cluster_voices(vectors, pieces(6), SpeakerLimits()), truth)
 
 
+def test_a_short_remark_is_a_voice_only_where_it_differs_clearly() -> None:
+    vectors, truth = voices([1, 30], 0.8)
+    first = np.argsort(truth, kind="stable")
+    short = [Piece(0.0, 0.5), *(Piece(place, place + 1.45) for place in np.arange(1, 46, 1.5))]
+    clear = vectors[first].copy()
+    clear[0] -= (
+        clear[1:].mean(axis=0) * float(clear[0] @ clear[1:].mean(axis=0)) / float((clear[1:].mean(axis=0) ** 2).sum())
+    )
+    clear[0] /= np.linalg.norm(clear[0])
+    assert len(set(cluster_voices(clear, short, SpeakerLimits()))) == 2
+    vague = clear.copy()
+    vague[0] = clear[0] + 0.4 * clear[1:].mean(axis=0)
+    vague[0] /= np.linalg.norm(vague[0])
+    assert len(set(cluster_voices(vague, short, SpeakerLimits()))) == 1
+
+
+def test_a_small_part_of_one_stretch_is_no_voice_of_its_own() -> None:
+    vectors, truth = voices([1, 30], 0.8)
+    vectors = vectors[np.argsort(truth, kind="stable")]
+    # Half like the others, as laughter or a second voice behind the first one makes a piece.
+    vectors[0] += 0.4 * vectors[1:].mean(axis=0)
+    vectors[0] /= np.linalg.norm(vectors[0])
+    assert len(set(cluster_voices(vectors, pieces(31), SpeakerLimits()))) == 2
+    one_voice = np.ones((31, 31), dtype=np.float32)
+    assert len(set(cluster_voices(vectors, pieces(31), SpeakerLimits(), lambda _: one_voice))) == 1
+
+
 def test_limits_are_kept() -> None:
     vectors, _ = voices([20, 20, 20], 0.5)
     assert len(set(cluster_voices(vectors, pieces(60), SpeakerLimits(largest=2)))) == 2
