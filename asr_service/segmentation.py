@@ -47,9 +47,9 @@ class LocalActivity:
 class SpeakerSegmenter:
     """The loaded model."""
 
-    def __init__(self, folder: Path, threads: int = 1) -> None:
+    def __init__(self, folder: Path, threads: int = 1, device: str = "cpu") -> None:
         """Loads `model.onnx` from the model's folder."""
-        self._session = open_session(folder / "model.onnx", threads)
+        self._session = open_session(folder / "model.onnx", threads, device)
 
     def run(self, windows: NDArray[np.float32]) -> NDArray[np.float16]:
         """Probability of each local voice [windows, frames, 3] for audio [windows, samples]."""
