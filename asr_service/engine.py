@@ -2,11 +2,14 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from asr_service.adapters import ModelOptions, open_model, open_whisper
 from asr_service.adapters.routed import RoutedModel
+from asr_service.adapters.sortformer import Sortformer
 from asr_service.clustering import load_nemo
 from asr_service.embedding import VoiceEncoder
+from asr_service.end_to_end import EndToEndModel
 from asr_service.onnx import resolve_device
 from asr_service.segmentation import SpeakerSegmenter
 from asr_service.settings import AsrSettings
@@ -44,6 +47,8 @@ class Engine:
     max_seconds: float
     """Longest recording that is accepted."""
     models: tuple[ModelInUse, ...] = ()
+    end_to_end: EndToEndModel | None = None
+    """Diarizes whole recordings instead of segmenter and clustering, where the settings say so."""
 
 
 def load_engine(settings: AsrSettings, store: Store) -> Engine:
@@ -58,6 +63,9 @@ def load_engine(settings: AsrSettings, store: Store) -> Engine:
     load_nemo()
     speech, models = _speech(settings, store, threads)
     onnx_device = resolve_device(settings.device, onnx_only=True)
+    end_to_end = _sortformer(settings, store) if settings.diarization == "sortformer" else None
+    if end_to_end is not None:
+        models.append(ModelInUse("diarization", settings.sortformer_model, end_to_end.device))
     models += [
         ModelInUse("voice-activity", settings.vad_model, "cpu"),
         ModelInUse("segmentation", settings.segmentation_model, onnx_device),
@@ -73,7 +81,15 @@ def load_engine(settings: AsrSettings, store: Store) -> Engine:
         segmentation_step=settings.segmentation_step,
         max_seconds=settings.max_hours * 3600,
         models=tuple(models),
+        end_to_end=end_to_end,
     )
+
+
+def _sortformer(settings: AsrSettings, store: Store) -> Sortformer:
+    path = Path(settings.sortformer_model)
+    if path.suffix != ".nemo":
+        path = store.path(settings.sortformer_model) / "model.nemo"
+    return Sortformer(path, resolve_device(settings.device))
 
 
 def _speech(settings: AsrSettings, store: Store, threads: int) -> tuple[SpeechModel, list[ModelInUse]]:

@@ -33,6 +33,14 @@ class AsrSettings(Section):
     )
     beam_size: int = Field(5, ge=1, le=20, description="Hypotheses kept while decoding; 1 is greedy, fast and worse.")
     vad_model: str = Field("silero-vad", description="Model of voice activity.")
+    diarization: Literal["onnx", "sortformer"] = Field(
+        "onnx",
+        description="Who speaks when in a whole recording: `onnx`, or NVIDIA's `sortformer` with the nemo extra, best on a GPU.",
+    )
+    sortformer_model: str = Field(
+        "sortformer-4spk-v2.1",
+        description="Sortformer model, by its name in the model store, or a path that ends in .nemo.",
+    )
     segmentation_model: str = Field("pyannote-segmentation-3.0", description="Model of speaker changes and overlap.")
     embedding_model: str = Field("campplus-zh-en-192", description="Model of voice embeddings.")
     segmentation_step: float = Field(
