@@ -1,19 +1,24 @@
 """All models of the service, loaded once."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from asr_service.adapters import ModelOptions, open_model, open_whisper
-from asr_service.adapters.routed import RoutedModel
+from asr_service.adapters.routed import DetectingWhisper, RoutedModel
 from asr_service.adapters.sortformer import Sortformer
+from asr_service.audio import SAMPLE_RATE
 from asr_service.clustering import load_nemo
 from asr_service.embedding import VoiceEncoder
 from asr_service.end_to_end import EndToEndModel
+from asr_service.errors import DeviceMissing
 from asr_service.onnx import resolve_device
 from asr_service.segmentation import SpeakerSegmenter
 from asr_service.settings import AsrSettings
-from asr_service.transcriber import SpeechModel
+from asr_service.transcriber import DecodingTask, SpeechModel
 from asr_service.vad import VadSettings, VoiceDetector
 from models import State, Store
 
@@ -85,11 +90,26 @@ def load_engine(settings: AsrSettings, store: Store) -> Engine:
     )
 
 
+def _whisper(wanted: str, opened: Callable[[str], DetectingWhisper]) -> DetectingWhisper:
+    """Whisper on the wanted device; CTranslate2 sees a GPU also where its libraries are missing, and fails only in use."""
+    device = resolve_device(wanted)
+    if device == "cuda":
+        try:
+            whisper = opened("cuda")
+            whisper.decode(np.zeros(SAMPLE_RATE, dtype=np.float32), DecodingTask("en", fast=True))
+        except RuntimeError as error:
+            if wanted == "cuda":
+                raise DeviceMissing(f"CTranslate2 cannot use the GPU: {error}") from error
+        else:
+            return whisper
+    return opened("cpu")
+
+
 def _sortformer(settings: AsrSettings, store: Store) -> Sortformer:
     path = Path(settings.sortformer_model)
     if path.suffix != ".nemo":
         path = store.path(settings.sortformer_model) / "model.nemo"
-    return Sortformer(path, resolve_device(settings.device))
+    return Sortformer(path, settings.device)
 
 
 def _speech(settings: AsrSettings, store: Store, threads: int) -> tuple[SpeechModel, list[ModelInUse]]:
@@ -105,7 +125,7 @@ def _speech(settings: AsrSettings, store: Store, threads: int) -> tuple[SpeechMo
     if settings.backend == "gigaam":
         only = open_model("gigaam", options(gigaam_id, settings.device))
         return only, [in_use(gigaam_id, only, only.languages)]
-    whisper = open_whisper(options(whisper_id, resolve_device(settings.device)))
+    whisper = _whisper(settings.device, lambda device: open_whisper(options(whisper_id, device)))
     if settings.backend == "faster-whisper" or store.status(gigaam_id).state is not State.PRESENT:
         return whisper, [in_use(whisper_id, whisper, whisper.languages)]
     gigaam = open_model("gigaam", options(gigaam_id, settings.device))

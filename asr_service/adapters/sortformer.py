@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from asr_service.audio import SAMPLE_RATE, Samples
-from asr_service.errors import EngineMissing
+from asr_service.errors import DeviceMissing, EngineMissing
 
 __all__ = ["ACCURATE", "LIVE", "Profile", "Sortformer", "SortformerStream"]
 
@@ -55,15 +55,21 @@ class Sortformer:
     """A restored model; each recording gets a `SortformerStream`."""
 
     def __init__(self, path: Path, device: str = "cpu") -> None:
-        """Restores a `.nemo` file to `cpu` or `cuda`; importing NeMo takes about ten seconds.
+        """Restores a `.nemo` file; importing NeMo takes about ten seconds. `device` is `cpu`, `cuda`, or `auto`.
 
         Raises:
+            DeviceMissing: `device` is `cuda` and PyTorch cannot use one.
             EngineMissing: NeMo's speech collection is not installed, or the file is no streaming Sortformer that it can read.
         """
         if not path.is_file():
             raise EngineMissing(
                 f"There is no model {path}. Set `sortformer_model` in [asr] to a .nemo file that is there."
             )
+        if device != "cpu":
+            usable = torch.cuda.is_available()
+            if device == "cuda" and not usable:
+                raise DeviceMissing("PyTorch cannot use a GPU (Sortformer needs PyTorch's CUDA build)")
+            device = "cuda" if usable else "cpu"
         models = _import_nemo()
         try:
             config = models.SortformerEncLabelModel.restore_from(str(path), return_config=True)

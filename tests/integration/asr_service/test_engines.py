@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import ctranslate2
 import numpy as np
 import pytest
 
 from asr_service.audio import SAMPLE_RATE, Recording, decode_file
 from asr_service.engine import Engine, load_engine
+from asr_service.errors import DeviceMissing
 from asr_service.settings import AsrSettings
 from asr_service.transcriber import DecodingTask
 from models import Store
@@ -62,3 +64,12 @@ def test_with_it_russian_goes_there_and_english_to_whisper(with_gigaam: Store, s
 def test_one_engine_can_be_named(with_gigaam: Store, backend: str, found: str) -> None:
     engine = load_engine(SETTINGS.model_copy(update={"backend": backend}), with_gigaam)
     assert transcribers(engine) == [(found, True)]
+
+
+def test_a_gpu_that_cannot_be_used_is_left_alone_or_told(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # CTranslate2 counts a GPU also where its driver or libraries are missing; here, there is none at all.
+    monkeypatch.setattr(ctranslate2, "get_cuda_device_count", lambda: 1)
+    settings = AsrSettings(backend="faster-whisper")
+    assert {one.device for one in load_engine(settings, Store(models)).models} == {"cpu"}
+    with pytest.raises(DeviceMissing, match="CTranslate2 cannot use the GPU"):
+        load_engine(settings.model_copy(update={"device": "cuda"}), Store(models))

@@ -13,7 +13,7 @@ from asr_service.audio import Recording, decode_file
 from asr_service.clustering import Piece, SpeakerLimits, cluster_voices, load_nemo
 from asr_service.diarization import Diarization
 from asr_service.engine import load_engine
-from asr_service.errors import EngineMissing
+from asr_service.errors import DeviceMissing, EngineMissing
 from asr_service.recognizer import speakers_of
 from asr_service.settings import AsrSettings
 from asr_service.vad import VoiceActivity
@@ -133,6 +133,9 @@ def test_files_that_are_no_streaming_sortformer_are_told(saved: tuple[Path, Any]
         Sortformer(offline)
     with pytest.raises(EngineMissing, match="no model"):
         Sortformer(tmp_path / "missing.nemo")
+    if not torch.cuda.is_available():
+        with pytest.raises(DeviceMissing, match="PyTorch cannot use a GPU"):
+            Sortformer(offline, "cuda")
 
 
 def test_the_newer_form_names_the_version_that_it_needs(saved: tuple[Path, Any], tmp_path: Path) -> None:
