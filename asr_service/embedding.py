@@ -22,9 +22,9 @@ _BATCH = 32
 class VoiceEncoder:
     """The loaded model."""
 
-    def __init__(self, folder: Path, threads: int = 1) -> None:
+    def __init__(self, folder: Path, threads: int = 1, device: str = "cpu") -> None:
         """Loads `model.onnx` from the model's folder."""
-        self._session = open_session(folder / "model.onnx", threads)
+        self._session = open_session(folder / "model.onnx", threads, device)
         self._options = kaldi_native_fbank.FbankOptions()
         self._options.frame_opts.samp_freq = SAMPLE_RATE
         self._options.frame_opts.dither = 0.0

@@ -11,6 +11,9 @@ PlanerkaError
 │   │   └── TooManyChannels      TOO_MANY_CHANNELS
 │   ├── UnknownLanguage          UNKNOWN_LANGUAGE
 │   └── StreamBroken             OUT_OF_ORDER, MISPLACED_MESSAGE
+├── FailedPrecondition
+│   ├── DeviceMissing            DEVICE_MISSING
+│   └── EngineMissing            ENGINE_MISSING
 ├── NotFound
 │   └── UnknownStream            UNKNOWN_RESUME_TOKEN
 ├── Exhausted
@@ -25,13 +28,15 @@ from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
-from mesh.errors import Conflict, Exhausted, InvalidArgument, NotFound, Violation
+from mesh.errors import Conflict, Exhausted, FailedPrecondition, InvalidArgument, NotFound, Violation
 
 __all__ = [
     "AudioTooLong",
     "AudioUnusable",
+    "DeviceMissing",
     "DiskFull",
     "EmptyAudio",
+    "EngineMissing",
     "NoAudioTrack",
     "StreamBroken",
     "StreamTaken",
@@ -139,6 +144,24 @@ class UnknownLanguage(InvalidArgument):
             f"The language {language!r} is unknown. Give an ISO 639-1 code such as `ru` or `en`, or nothing to detect it.",
             violations=[Violation("recognition.language", "must be empty or one of " + ", ".join(sorted(known)))],
         )
+
+
+class DeviceMissing(FailedPrecondition):
+    """The settings ask for a GPU that cannot be used."""
+
+    default_reason = "DEVICE_MISSING"
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(
+            f"`device` in [asr] is `cuda`, but {cause}. Install the extra `gpu` (pip install 'planerka[gpu]') and NVIDIA's "
+            "driver, or set `device` to `auto` or `cpu`."
+        )
+
+
+class EngineMissing(FailedPrecondition):
+    """The settings ask for an engine that this installation cannot run, or whose model it cannot read."""
+
+    default_reason = "ENGINE_MISSING"
 
 
 class StreamBroken(InvalidArgument):

@@ -8,6 +8,7 @@ from pathlib import Path
 from asr_service.audio import SAMPLE_RATE, AudioSource, Recording, decode_file
 from asr_service.clustering import SpeakerLimits
 from asr_service.diarization import Diarization, diarize
+from asr_service.end_to_end import diarize_end_to_end
 from asr_service.engine import Engine
 from asr_service.segmentation import LocalActivity, segment_windows
 from asr_service.transcriber import Transcriber, Word, chunk_regions
@@ -123,6 +124,9 @@ def speakers_of(
     engine: Engine, recording: AudioSource, voice: VoiceActivity, limits: SpeakerLimits
 ) -> Iterator[float | Diarization]:
     """Yields seconds of the recording (each twice: segmentation, then embedding), and last the `Diarization`."""
+    if engine.end_to_end is not None:
+        yield from diarize_end_to_end(engine.end_to_end, engine.encoder, recording, limits)
+        return
     activity: LocalActivity | None = None
     for step in segment_windows(engine.segmenter, recording, voice.probabilities, engine.segmentation_step):
         if isinstance(step, LocalActivity):

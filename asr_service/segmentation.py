@@ -64,9 +64,9 @@ class LocalActivity:
 class SpeakerSegmenter:
     """The loaded model."""
 
-    def __init__(self, folder: Path, threads: int = 1) -> None:
+    def __init__(self, folder: Path, threads: int = 1, device: str = "cpu") -> None:
         """Loads `model.onnx` from the model's folder."""
-        self._session = open_session(folder / "model.onnx", threads)
+        self._session = open_session(folder / "model.onnx", threads, device)
 
     def run(self, windows: Samples) -> NDArray[np.uint8]:
         """Probability of each local voice, in 255ths [windows, 589, 3], for audio [windows, 160,000].

@@ -153,12 +153,8 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
         model = asr_pb2.GetCapabilitiesResponse.Model
         return asr_pb2.GetCapabilitiesResponse(
             models=[
-                model(
-                    task="transcription", model_id=settings.transcription_model, device=self._rooms.engine.speech.device
-                ),
-                model(task="voice-activity", model_id=settings.vad_model, device="cpu"),
-                model(task="segmentation", model_id=settings.segmentation_model, device="cpu"),
-                model(task="speaker-embedding", model_id=settings.embedding_model, device="cpu"),
+                model(task=one.task, model_id=one.model_id, device=one.device, languages=sorted(one.languages))
+                for one in self._rooms.engine.models
             ],
             languages=sorted(self._rooms.engine.speech.languages),
             encodings=list(_ENCODINGS),

@@ -17,16 +17,30 @@ class AsrSettings(Section):
 
     listen: str = Field("127.0.0.1:7071", description="Address that the service listens on.")
     threads: int = Field(0, ge=0, le=256, description="Processor threads for models; 0 for all cores.")
-    device: Literal["cpu", "cuda"] = Field(
-        "cpu", description="Where Whisper runs: `cpu`, or `cuda` with the gpu extra."
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto",
+        description="Where models run: `cpu`, `cuda` with the gpu extra, `auto` for a GPU where one can be used.",
     )
-    backend: Literal["faster-whisper"] = Field("faster-whisper", description="Engine of speech to text.")
-    transcription_model: str = Field(
-        "whisper-base", description="Model of speech to text, by its name in the model store."
+    backend: Literal["auto", "faster-whisper", "gigaam"] = Field(
+        "auto",
+        description="Engine of speech to text: `faster-whisper`, `gigaam` (Russian only), `auto` for GigaAM where the speech is "
+        "Russian and `gigaam_model` was pulled, and Whisper for all else.",
     )
-    compute_type: str = Field("int8", description="Number format of Whisper's weights: `int8`, `float16`, `float32`.")
+    transcription_model: str = Field("whisper-base", description="Whisper model, by its name in the model store.")
+    gigaam_model: str = Field("gigaam-v3-e2e-rnnt", description="GigaAM model, by its name in the model store.")
+    compute_type: Literal["auto", "int8", "int8_float16", "float16", "float32"] = Field(
+        "auto", description="Number format of Whisper's weights; `auto` is int8 on the processor and float16 on a GPU."
+    )
     beam_size: int = Field(5, ge=1, le=20, description="Hypotheses kept while decoding; 1 is greedy, fast and worse.")
     vad_model: str = Field("silero-vad", description="Model of voice activity.")
+    diarization: Literal["onnx", "sortformer"] = Field(
+        "onnx",
+        description="Who speaks when in a whole recording: `onnx`, or NVIDIA's `sortformer` with the nemo extra, best on a GPU.",
+    )
+    sortformer_model: str = Field(
+        "sortformer-4spk-v2.1",
+        description="Sortformer model, by its name in the model store, or a path that ends in .nemo.",
+    )
     segmentation_model: str = Field("pyannote-segmentation-3.0", description="Model of speaker changes and overlap.")
     embedding_model: str = Field("campplus-zh-en-192", description="Model of voice embeddings.")
     segmentation_step: float = Field(

@@ -62,9 +62,9 @@ class Region:
 class VoiceDetector:
     """The loaded model; it has no state of its own, each recording gets a `VoiceStream`."""
 
-    def __init__(self, folder: Path, threads: int = 1) -> None:
+    def __init__(self, folder: Path, threads: int = 1, device: str = "cpu") -> None:
         """Loads `silero_vad_16k_sequence.onnx`, which takes many frames in one call, from the model's folder."""
-        self._session = open_session(folder / "silero_vad_16k_sequence.onnx", threads)
+        self._session = open_session(folder / "silero_vad_16k_sequence.onnx", threads, device)
 
     def stream(self) -> "VoiceStream":
         """A fresh state for one recording."""

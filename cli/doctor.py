@@ -23,7 +23,6 @@ from cli.services import ALL, UI
 from cli.session import session_of
 from mesh import paths
 from mesh.settings import MeshSettings, Section, SettingsInvalid
-from models import State
 
 __all__ = ["Finding", "examine", "register"]
 
@@ -149,7 +148,7 @@ def _home() -> Iterator[Finding]:
 
 def _models() -> Iterator[Finding]:
     store = open_store()
-    missing = [one for one in store.list() if one.state is not State.PRESENT]
+    missing = [one for one in store.list() if one.wanting]
     if missing:
         wanted = sum(one.size for one in missing)
         names = ", ".join(f"{one.id} ({one.state.text()})" for one in missing)

@@ -24,7 +24,7 @@ _LINE_SECONDS = 5.0
 """Seconds between two lines about one model where there is no terminal."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
-Ids = Annotated[list[str] | None, typer.Argument(help="Models by their ids; all without any.")]
+Ids = Annotated[list[str] | None, typer.Argument(help="Models by their ids; all but optional ones without any.")]
 
 
 def open_store() -> Store:
@@ -66,7 +66,7 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
         texts("col.model"), texts("col.task"), texts("col.licence"), texts("col.size"), texts("col.here")
     )
     for one in found:
-        style = "green" if one.state is State.PRESENT else "bold red"
+        style = "green" if one.state is State.PRESENT else "bold red" if one.wanting else "dim"
         table.add_row(
             Text(one.id, style="cyan"),
             one.task,
@@ -75,9 +75,12 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
             Text(one.state.text(texts.language), style),
         )
     output.result.print(table)
-    missing = [one.id for one in found if one.state is not State.PRESENT]
+    missing = [one.id for one in found if one.wanting]
     if missing:
         output.result.print(texts("models.missing", models=", ".join(missing)))
+    optional = [one.id for one in found if one.optional and one.state is State.MISSING]
+    if optional:
+        output.result.print(texts("models.optional", models=", ".join(optional)))
 
 
 @app.command("verify")
@@ -171,6 +174,7 @@ def _plain(one: ModelStatus) -> dict[str, object]:
         "licence": one.licence,
         "size": one.size,
         "state": one.state.value,
+        "optional": one.optional,
         "path": str(one.path),
         "source": one.source,
         "problems": [problem.text() for problem in one.problems],

@@ -202,6 +202,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Missing: {models}. Get them with: planerka models pull",
         "Нет: {models}. Скачать: planerka models pull",
     ),
+    "models.optional": (
+        "Optional and not here: {models}. Get one by its name: planerka models pull NAME",
+        "Необязательные, их нет: {models}. Скачать по имени: planerka models pull ИМЯ",
+    ),
     "models.sound": ("{model} is sound.", "{model}: в порядке."),
     # doctor
     "doctor.fine": (

@@ -158,6 +158,8 @@ class Model:
     size: Bytes
     """Bytes on disk when ready (about: a conversion may differ by library version)."""
     sources: Annotated[tuple[Offer, ...], Field(min_length=1)]
+    optional: bool = False
+    """Whether it is pulled only when it is named, for engines that not everybody uses."""
 
     @property
     def file_offers(self) -> tuple[FileOffer, ...]:

@@ -67,6 +67,13 @@ class ModelStatus:
     pulled_at: str = ""
     """UTC, ISO 8601."""
     problems: tuple[Problem, ...] = ()
+    optional: bool = False
+    """Whether the product does without it."""
+
+    @property
+    def wanting(self) -> bool:
+        """Whether it must be pulled: an optional model may be missing, but not damaged or outdated."""
+        return self.state is not State.PRESENT and not (self.optional and self.state is State.MISSING)
 
 
 class Store:
@@ -124,18 +131,25 @@ class Store:
         return [self.status(model_id) for model_id in self.manifest.models]
 
     def verify(self, ids: Iterable[str] | None = None, progress: Listener = silent) -> Sequence[ModelStatus]:
-        """Read every byte of the models (default: all) and compare it with `store.json`; nothing is changed.
+        """Read every byte of the models (default: all but optional ones that are missing) and compare it with `store.json`.
+
+        Nothing is changed.
 
         Raises:
             UnknownModel: the manifest does not have one of them.
         """
         wanted = self._models(ids)
+        if ids is None:
+            optional = [model for model in self.manifest.models.values() if model.optional]
+            wanted = [*wanted, *(model for model in optional if self.status(model.id).state is not State.MISSING)]
         return [self._verified(model, position, len(wanted), progress) for position, model in enumerate(wanted, 1)]
 
     def pull(
         self, ids: Iterable[str] | None = None, progress: Listener = silent, *, force: bool = False
     ) -> Sequence[ModelStatus]:
-        """Make sure that the models (default: all) are there, and return their status; needs no network if they are.
+        """Make sure that the models (default: all but optional ones) are there, and return their status.
+
+        Needs no network if they are.
 
         Another process that pulls into the same root is waited for. What a broken pull left whole is used. A model
         appears under its name only when it is complete and checked.
@@ -248,8 +262,9 @@ class Store:
         return _status(model, folder, record, State.DAMAGED if problems else State.PRESENT, problems)
 
     def _models(self, ids: Iterable[str] | None) -> Sequence[Model]:
-        names = self.manifest.models if ids is None else dict.fromkeys(ids)
-        return [self.manifest.model(name) for name in names]
+        if ids is None:
+            return [model for model in self.manifest.models.values() if not model.optional]
+        return [self.manifest.model(name) for name in dict.fromkeys(ids)]
 
 
 def _status(
@@ -267,4 +282,5 @@ def _status(
         record.source if record else "",
         record.pulled_at if record else "",
         tuple(problems),
+        model.optional,
     )

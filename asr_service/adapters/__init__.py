@@ -1,13 +1,13 @@
-"""Engines of speech to text, one module each; `open_model` chooses by the name in the settings."""
+"""Engines of speech to text, one module each; `open_model` opens one by its name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr_service.adapters.faster_whisper import FasterWhisper
+from asr_service.adapters.routed import DetectingWhisper
 from asr_service.transcriber import SpeechModel
 
-__all__ = ["ModelOptions", "open_model"]
+__all__ = ["ModelOptions", "open_model", "open_whisper"]
 
 
 @dataclass(frozen=True)
@@ -21,17 +21,26 @@ class ModelOptions:
     beam_size: int
 
 
-def _faster_whisper(options: ModelOptions) -> SpeechModel:
-    return FasterWhisper(
+def open_whisper(options: ModelOptions) -> DetectingWhisper:
+    """Loads a Whisper model; `compute_type` may be `auto`: int8 on the processor, float16 on a GPU."""
+    exact = "float16" if options.device == "cuda" else "int8"
+    return DetectingWhisper(
         options.folder,
         device=options.device,
-        compute_type=options.compute_type,
+        compute_type=exact if options.compute_type == "auto" else options.compute_type,
         threads=options.threads,
         beam_size=options.beam_size,
     )
 
 
-_BACKENDS: dict[str, Callable[[ModelOptions], SpeechModel]] = {"faster-whisper": _faster_whisper}
+def _gigaam(options: ModelOptions) -> SpeechModel:
+    # An engine that the settings do not choose costs neither time nor memory.
+    from asr_service.adapters.gigaam import GigaAm  # noqa: PLC0415
+
+    return GigaAm(options.folder, device=options.device, threads=options.threads)
+
+
+_BACKENDS: dict[str, Callable[[ModelOptions], SpeechModel]] = {"faster-whisper": open_whisper, "gigaam": _gigaam}
 
 
 def open_model(backend: str, options: ModelOptions) -> SpeechModel:

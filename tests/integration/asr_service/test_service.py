@@ -381,6 +381,10 @@ async def test_capabilities_and_health(stub: asr_pb2_grpc.AsrServiceStub, channe
     capabilities = await stub.GetCapabilities(asr_pb2.GetCapabilitiesRequest(), timeout=5)
     assert {"ru", "en"} <= set(capabilities.languages)
     assert {model.task for model in capabilities.models} >= {"transcription", "segmentation", "speaker-embedding"}
+    assert all(model.device in {"cpu", "cuda"} for model in capabilities.models)
+    assert [set(model.languages) >= {"ru", "en"} for model in capabilities.models if model.task == "transcription"] == [
+        True
+    ]
     assert capabilities.open_streams == 0
     assert asr_pb2.AUDIO_ENCODING_OGG_OPUS in capabilities.encodings
     health = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=SERVICE), timeout=5)

