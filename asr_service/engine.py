@@ -26,6 +26,8 @@ class Engine:
     vad: VadSettings
     segmentation_step: float
     """Seconds between segmentation windows."""
+    voice_confidence: float
+    """Probability from which a speaker is taken for an enrolled person."""
     max_seconds: float
     """Longest recording that is accepted."""
 
@@ -55,5 +57,6 @@ def load_engine(settings: AsrSettings, store: Store) -> Engine:
         encoder=VoiceEncoder(store.path(settings.embedding_model), threads),
         vad=VadSettings(),
         segmentation_step=settings.segmentation_step,
+        voice_confidence=settings.voice_confidence,
         max_seconds=settings.max_hours * 3600,
     )
