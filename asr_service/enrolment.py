@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_service.audio import Recording, decode_file
+from asr_service.audio import SAMPLE_RATE, Recording, decode_file
 from asr_service.clustering import SpeakerLimits
 from asr_service.diarization import Diarization
 from asr_service.engine import Engine
@@ -16,13 +16,15 @@ from asr_service.identification import seconds_of
 from asr_service.recognizer import speakers_of
 from asr_service.vad import FRAME, VoiceActivity, detect_regions
 
-__all__ = ["LONGEST_SAMPLE", "SHORTEST_SPEECH", "VoiceSample", "learn_voice"]
+__all__ = ["LARGEST_SAMPLE", "LONGEST_SAMPLE", "SHORTEST_SPEECH", "VoiceSample", "learn_voice"]
 
 SHORTEST_SPEECH = 3.0
 """Seconds of speech that a voice needs."""
 LONGEST_SAMPLE = 600.0
 """Seconds of audio; a longer file is a meeting by mistake."""
-_FRAME_SECONDS = FRAME / 16_000
+LARGEST_SAMPLE = 256 << 20
+"""Bytes of the file."""
+_FRAME_SECONDS = FRAME / SAMPLE_RATE
 _SPEAKS = 0.5
 """Probability of voice activity from which a frame is speech."""
 _ANOTHER_SECONDS = 1.5

@@ -7,7 +7,8 @@ PlanerkaError
 │   │   ├── UndecodableAudio     UNDECODABLE_AUDIO
 │   │   ├── NoAudioTrack         NO_AUDIO_TRACK
 │   │   ├── TruncatedAudio       TRUNCATED_AUDIO
-│   │   └── AudioTooLong         AUDIO_TOO_LONG
+│   │   ├── AudioTooLong         AUDIO_TOO_LONG
+│   │   └── UploadTooLarge       UPLOAD_TOO_LARGE
 │   ├── SampleUnusable           no voice can be learned from this sample
 │   │   ├── TooLittleSpeech      TOO_LITTLE_SPEECH
 │   │   └── SeveralVoices        SEVERAL_VOICES
@@ -49,6 +50,7 @@ __all__ = [
     "UndecodableAudio",
     "UnknownLanguage",
     "UnknownStream",
+    "UploadTooLarge",
     "VoiceKeyInvalid",
     "VoiceNotFound",
     "VoicesLocked",
@@ -117,8 +119,20 @@ class AudioTooLong(AudioUnusable):
 
     def __init__(self, limit: float) -> None:
         super().__init__(
-            f"The recording is longer than {limit / 3600:g} hours, the limit of this service. Cut it into parts.",
+            f"The recording is longer than {_length(limit)}, the limit here. Cut it into parts.",
             metadata={"maxSeconds": f"{limit:g}"},
+        )
+
+
+class UploadTooLarge(AudioUnusable):
+    """A sample of a voice has more bytes than ten minutes of any sound need."""
+
+    default_reason = "UPLOAD_TOO_LARGE"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The file has more than {limit >> 20} MiB, the limit for a sample. Some seconds of speech are enough.",
+            metadata={"maxBytes": str(limit)},
         )
 
 
@@ -255,3 +269,7 @@ class VoiceKeyInvalid(FailedPrecondition):
 
     def __init__(self, where: str, why: str) -> None:
         super().__init__(f"The key of the enrolled voices in {where} cannot be used: {why}.")
+
+
+def _length(seconds: float) -> str:
+    return f"{seconds / 3600:g} hours" if seconds >= 3600 else f"{seconds / 60:g} minutes"

@@ -14,7 +14,7 @@ from planerka.asr.v1 import asr_pb2, asr_pb2_grpc
 
 from asr_service.audio import PcmConverter, Recording
 from asr_service.engine import Engine
-from asr_service.enrolment import VoiceSample, learn_voice
+from asr_service.enrolment import LARGEST_SAMPLE, VoiceSample, learn_voice
 from asr_service.errors import DiskFull, StreamBroken, UndecodableAudio, UnknownLanguage
 from asr_service.inference import InferenceThread
 from asr_service.known_voices import KnownVoices
@@ -133,7 +133,7 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
         rooms = self._rooms
         upload = rooms.folder / f"{new_id('upl')}.bin"
         try:
-            audio = await receive(request_iterator, upload)
+            audio = await receive(request_iterator, upload, LARGEST_SAMPLE)
             sample: VoiceSample | None = None
             async with contextlib.aclosing(rooms.inference.steps(self._sample_work(upload))) as steps:
                 async for step in steps:

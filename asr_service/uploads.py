@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from asr_service.errors import DiskFull, EmptyAudio, StreamBroken
+from asr_service.errors import DiskFull, EmptyAudio, StreamBroken, UploadTooLarge
 
 __all__ = ["receive"]
 
@@ -23,10 +23,16 @@ class UploadRequest(Protocol):
         """Whether the message carries this."""
 
 
-async def receive(requests: AsyncIterator[UploadRequest], upload: Path) -> bytes:
+async def receive(requests: AsyncIterator[UploadRequest], upload: Path, most: int | None = None) -> bytes:
     """Writes the pieces to a new file and returns the SHA-256 of all.
 
+    Args:
+        requests: What follows the config.
+        upload: The file, which the caller removes.
+        most: Bytes that are taken; None for any number.
+
     Raises:
+        UploadTooLarge: There are more.
         StreamBroken: A message after the first carries a config.
         EmptyAudio: There is nothing in the file.
         DiskFull: It does not fit on the disk.
@@ -38,6 +44,8 @@ async def receive(requests: AsyncIterator[UploadRequest], upload: Path) -> bytes
             async for request in requests:
                 if not request.HasField("data"):
                     raise StreamBroken("An upload has one config, in its first message.")
+                if most is not None and size + len(request.data) > most:
+                    raise UploadTooLarge(most)
                 digest.update(request.data)
                 size += await asyncio.to_thread(file.write, request.data)
     except OSError as error:
