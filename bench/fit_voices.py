@@ -1,6 +1,6 @@
 """Fit how voices are recognised and write `asr_service/identification.json`, with figures on people who were left out.
 
-    python bench/fit_voices.py --speech DIR... --cache DIR [--write]
+    python bench/fit_voices.py --speech DIR... --cache DIR [--write | --unseen CHANNEL]
 
 The directions of channels come from the spread of one person's embeddings; the weights from made-up meetings: some of the speakers
 are enrolled, with other speech and in another channel than the meeting's, others are not. Each fold's figures are of people of
@@ -197,6 +197,19 @@ def calibration_error(sure: np.ndarray, true: np.ndarray, bins: int = 10) -> flo
     )
 
 
+def in_unseen(people: People, channel: str) -> tuple[People, People]:
+    """People without a channel, and people in that one alone: the first half of a recording for the meeting, the second for enrolment."""
+    without: People = {n: [h for h in heard if h.channel != channel] for n, heard in people.items()}
+    alone: People = {}
+    for name, heard in people.items():
+        half = [(h, len(h.pieces) // 2) for h in heard if h.channel == channel and len(h.pieces) > 3]
+        if half:
+            (one, middle), *_ = half
+            first, second = one.pieces[:middle], one.pieces[middle:]
+            alone[name] = [Heard(name, "meeting", "clean", first), Heard(name, "sample", "room", second)]
+    return {n: h for n, h in without.items() if len(h) > 1}, alone
+
+
 def rounded(calibration: Calibration) -> dict[str, object]:
     return {
         "model": "campplus-zh-en-192",
@@ -216,6 +229,9 @@ def main() -> int:
         "--meetings", type=int, default=1500, help="made-up meetings for the fit; a third for the figures"
     )
     parser.add_argument("--threshold", type=float, default=0.9)
+    parser.add_argument(
+        "--unseen", default="", help="fit without this channel, and tell how it goes when all is heard in it"
+    )
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     encoder = VoiceEncoder(Store(models_root()).path("campplus-zh-en-192"))
@@ -226,6 +242,13 @@ def main() -> int:
     people = {name: heard for name, heard in people.items() if len(heard) > 1}
     print(f"{len(people)} people, {sum(map(len, people.values()))} recordings in a channel")
     names = np.random.default_rng(7).permutation(sorted(people))
+    if options.unseen:
+        fitted, _ = in_unseen({n: people[n] for n in names[1::2]}, options.unseen)
+        _, met = in_unseen({n: people[n] for n in names[::2]}, options.unseen)
+        calibration = fit(meetings(fitted, options.meetings, 0), channel_space(fitted))
+        for name, value in figures(meetings(met, options.meetings // 3, 100), calibration, options.threshold).items():
+            print(f"{name}: {value:.4f}")
+        return 0
     held_out: list[dict[str, float]] = []
     for fold in range(FOLDS):
         out = set(names[fold::FOLDS])

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
+from fit_voices import calibration_error
 from scipy import signal
 from voice_samples import telephone
 
@@ -255,8 +256,10 @@ def report(
             f"{name}: {times['speech']:.1f} s of speech, {times['heard']:.1f} s heard; of what was heard named right "
             f"{times['right'] / heard:.3f}, named as somebody else {times['wrong'] / heard:.3f}"
         )
-    confident, correct = np.array(sure), np.array(true)
-    print(f"speakers {len(sure)}, mean probability of the best {confident.mean():.3f}, right {correct.mean():.3f}")
+    print(
+        f"{len(sure)} speakers, expected calibration error of their best probability "
+        f"{calibration_error(np.array(sure), np.array(true)):.3f}"
+    )
 
 
 if __name__ == "__main__":
