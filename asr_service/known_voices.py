@@ -1,5 +1,7 @@
 """The enrolled voices of each workspace in memory, always as they are on disk."""
 
+import asyncio
+
 import numpy as np
 from numpy.typing import NDArray
 from planerka.asr.v1 import asr_pb2
@@ -13,7 +15,7 @@ __all__ = ["KnownVoices"]
 
 
 class KnownVoices:
-    """Enrolled voices, decrypted once for each workspace and again when one changes.
+    """Enrolled voices, decrypted when a recording of the workspace begins and again when one changes.
 
     `load` and what changes voices belong to the event loop; `now` may be called from any thread.
     """
@@ -22,6 +24,8 @@ class KnownVoices:
         self._store = store
         self._loaded: dict[str, tuple[EnrolledVoice, ...]] = {}
         self._locked = 0
+        # A snapshot that was read before a change must not replace one that was read after it.
+        self._reading = asyncio.Lock()
 
     @property
     def usable(self) -> bool:
@@ -46,12 +50,12 @@ class KnownVoices:
         await self._store.close()
 
     async def load(self, workspace_id: str) -> tuple[EnrolledVoice, ...]:
-        """The voices of a workspace; none for the empty name."""
+        """The voices of a workspace as they are on disk; none for the empty name."""
         if not workspace_id:
             return ()
-        if workspace_id not in self._loaded:
+        async with self._reading:
             self._loaded[workspace_id] = await self._store.load(workspace_id)
-        return self._loaded[workspace_id]
+            return self._loaded[workspace_id]
 
     def now(self, workspace_id: str) -> tuple[EnrolledVoice, ...]:
         """The voices of a workspace that was loaded before, with all changes since; none of others."""
@@ -77,5 +81,6 @@ class KnownVoices:
         return answer
 
     async def _refresh(self, workspace_id: str) -> None:
-        if workspace_id in self._loaded:
-            self._loaded[workspace_id] = await self._store.load(workspace_id)
+        async with self._reading:
+            if workspace_id in self._loaded:
+                self._loaded[workspace_id] = await self._store.load(workspace_id)

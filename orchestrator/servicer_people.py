@@ -80,13 +80,14 @@ class PeopleRpcs:
 
         async def work() -> pb.RemovePersonResponse:
             person = await remove_person(session, workspace_id, request.person_id)
+            await self._desk.janitor.note(session, workspace_id, request.person_id)
             await _note(session, who, "person_removed", name=person.name)
             return pb.RemovePersonResponse()
 
         async with self._desk.store.write() as session:
             response = await once(session, workspace_id, request, pb.RemovePersonResponse, work)
         # After the commit: a speech service that is away must not keep somebody's access alive.
-        await self._desk.janitor.forget(workspace_id, request.person_id)
+        await self._desk.janitor.sweep()
         return response
 
     async def EnrollVoice(  # noqa: N802
@@ -117,7 +118,10 @@ class PeopleRpcs:
                 await read_person(session, workspace_id, person_id)
                 await _note(session, who, "voice_enrolled", once=("enrolled", config.idempotency_key), name=person.name)
         except PersonNotFound:
-            await self._desk.janitor.forget(workspace_id, person_id)
+            # Removed meanwhile, before there was a voice to forget.
+            async with self._desk.store.write() as session:
+                await self._desk.janitor.note(session, workspace_id, person_id)
+            await self._desk.janitor.sweep()
             raise
         return pb.EnrollVoiceResponse(voice=voice)
 

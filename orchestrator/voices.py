@@ -8,7 +8,8 @@ import grpc
 from planerka.asr.v1 import asr_pb2
 from planerka.orchestrator.v1 import orchestrator_pb2 as pb
 from planerka.orchestrator.v1.workspace_pb2 import Role
-from sqlalchemy import select
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from mesh.errors import RemoteError
 from mesh.ids import new_id
@@ -17,13 +18,13 @@ from orchestrator.clients import Services, answer
 from orchestrator.errors import RoleMissing, StreamOutOfOrder
 from orchestrator.rights import Caller
 from orchestrator.store import Store
-from orchestrator.tables import PersonRow, WorkspaceRow
+from orchestrator.tables import CursorRow
 
 __all__ = ["VoiceJanitor", "forward_sample", "require_own"]
 
 _ENROLL_SECONDS = 300.0
 _DELETE_SECONDS = 5.0
-_PAGE = 500
+_TO_FORGET = "forget voice "
 
 
 def require_own(who: Caller, person_id: str) -> None:
@@ -72,65 +73,36 @@ async def forward_sample(
 
 
 class VoiceJanitor:
-    """Forgets the voices of people who were removed, also when the speech service was away at that moment.
+    """Forgets the voices of people who were removed, also when the speech service is away at that moment.
 
     Args:
-        store: The tables with the people.
+        store: The tables, in which it is written down until it is done.
         services: The speech service.
     """
 
     def __init__(self, store: Store, services: Services) -> None:
         self._store = store
         self._services = services
-        # A process that died may have left a voice behind.
-        self._due = True
 
-    async def forget(self, workspace_id: str, person_id: str) -> None:
-        """Forget a removed person's voice, where there is one; what fails now is done by a later `sweep`."""
-        try:
-            await self._delete(workspace_id, person_id, new_id("vce"))
-        except RemoteError as error:
-            self._due = True
-            get_logger(__name__).warning("voice is forgotten later", person_id=person_id, reason=error.reason)
+    async def note(self, session: AsyncSession, workspace_id: str, person_id: str) -> None:
+        """Write down, in the transaction of `session`, that a person's voice is to be forgotten."""
+        await session.merge(CursorRow(name=f"{_TO_FORGET}{workspace_id} {person_id}", value=""))
 
     async def sweep(self) -> None:
-        """Forget all voices whose people are gone, where one may have been left behind."""
-        if not self._due:
-            return
+        """Forget all voices that are to be forgotten; what fails now is left for the next time."""
         async with self._store.read() as session:
-            workspaces = list(await session.scalars(select(WorkspaceRow.workspace_id)))
-        try:
-            for workspace_id in workspaces:
-                for person_id in await self._left_behind(workspace_id):
-                    await self._delete(workspace_id, person_id, new_id("vce"))
-        except RemoteError as error:
-            get_logger(__name__).debug("voices are checked later", reason=error.reason)
-            return
-        self._due = False
-
-    async def _delete(self, workspace_id: str, person_id: str, key: str) -> None:
-        request = asr_pb2.DeleteVoiceRequest(workspace_id=workspace_id, person_id=person_id, idempotency_key=key)
-        try:
-            await answer(self._services.asr.DeleteVoice(request, timeout=_DELETE_SECONDS))
-        except RemoteError as error:
-            if error.code is not grpc.StatusCode.NOT_FOUND:
-                raise
-
-    async def _left_behind(self, workspace_id: str) -> list[str]:
-        enrolled: list[str] = []
-        token = ""
-        while True:
-            request = asr_pb2.ListVoicesRequest(workspace_id=workspace_id, page_size=_PAGE, page_token=token)
-            page: asr_pb2.ListVoicesResponse = await answer(
-                self._services.asr.ListVoices(request, timeout=_DELETE_SECONDS)
+            rows = select(CursorRow.name).where(CursorRow.name.startswith(_TO_FORGET, autoescape=True))
+            names = list(await session.scalars(rows))
+        for name in names:
+            workspace_id, _, person_id = name.removeprefix(_TO_FORGET).partition(" ")
+            request = asr_pb2.DeleteVoiceRequest(
+                workspace_id=workspace_id, person_id=person_id, idempotency_key=new_id("vce")
             )
-            enrolled += [voice.person_id for voice in page.voices]
-            token = page.next_page_token
-            if not token:
-                break
-        # Read after the list: a person who came meanwhile must not lose a voice.
-        async with self._store.read() as session:
-            people = set(
-                await session.scalars(select(PersonRow.person_id).where(PersonRow.workspace_id == workspace_id))
-            )
-        return [person_id for person_id in enrolled if person_id not in people]
+            try:
+                await answer(self._services.asr.DeleteVoice(request, timeout=_DELETE_SECONDS))
+            except RemoteError as error:
+                if error.code is not grpc.StatusCode.NOT_FOUND:
+                    get_logger(__name__).info("voice is forgotten later", person_id=person_id, reason=error.reason)
+                    return
+            async with self._store.write() as session:
+                await session.execute(delete(CursorRow).where(CursorRow.name == name))
