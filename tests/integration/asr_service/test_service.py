@@ -290,12 +290,6 @@ async def test_capabilities_and_health(stub: asr_pb2_grpc.AsrServiceStub, channe
     assert health.status == health_pb2.HealthCheckResponse.SERVING
 
 
-async def test_voices_are_honestly_missing(stub: asr_pb2_grpc.AsrServiceStub) -> None:
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await stub.ListVoices(asr_pb2.ListVoicesRequest(workspace_id="w"), timeout=5)
-    assert remote_error(caught.value).reason == "NOT_BUILT_YET"
-
-
 async def test_missing_models_are_named(tmp_path: Path) -> None:
     mesh = MeshSettings(log_level="ERROR", drain_seconds=0, drain_delay_seconds=0)
     hosted = AsrHosted(AsrSettings(work_folder=tmp_path / "work", state=tmp_path / "state"), tmp_path)
