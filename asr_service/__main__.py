@@ -12,9 +12,12 @@ from planerka.asr.v1 import asr_pb2, asr_pb2_grpc
 
 from asr_service.engine import load_engine
 from asr_service.inference import InferenceThread
+from asr_service.known_voices import KnownVoices
 from asr_service.servicer import AsrServicer, Rooms
 from asr_service.settings import AsrSettings
 from asr_service.streams import StreamLimits, StreamTable
+from asr_service.voice_cipher import load_cipher
+from asr_service.voice_store import VoiceStore
 from mesh.errors import NotReady
 from mesh.paths import home, models_root
 from mesh.server import run
@@ -35,6 +38,7 @@ class AsrHosted:
         self._models = models
         self._servicer = AsrServicer(settings)
         self._work = settings.work_folder or home() / "asr"
+        self._state = settings.state or home() / "asr"
 
     def register(self, server: grpc.aio.Server) -> None:
         """Adds the servicer, which answers once `open` has loaded the models."""
@@ -44,17 +48,27 @@ class AsrHosted:
         """Loads the models and makes this process's folder for audio in work."""
         settings = self._settings
         folder = self._work / f"run-{os.getpid()}"
+        voices = await self._open_voices()
         inference = InferenceThread()
         try:
             await asyncio.to_thread(_fresh_folder, folder)
             engine = await inference.run(lambda: load_engine(settings, Store(self._models)))
         except BaseException:
             inference.close()
+            await voices.close()
             raise
         limits = StreamLimits(
             settings.max_streams, settings.resume_minutes * 60, settings.max_lag, settings.max_hours * 3600
         )
-        self._servicer.rooms = Rooms(engine, inference, StreamTable(folder, inference, limits), folder)
+        self._servicer.rooms = Rooms(engine, inference, StreamTable(folder, inference, limits), folder, voices)
+
+    async def _open_voices(self) -> KnownVoices:
+        settings = self._settings
+        key, previous = settings.voices_key.get_secret_value(), settings.voices_previous_key.get_secret_value()
+        cipher = await asyncio.to_thread(load_cipher, self._state, key, previous)
+        voices = KnownVoices(VoiceStore(self._state, cipher, settings.embedding_model))
+        await voices.open()
+        return voices
 
     async def check(self) -> None:
         """Raises NotReady while models are not loaded or audio cannot be written."""
@@ -63,6 +77,7 @@ class AsrHosted:
             raise NotReady("The speech models are not loaded.")
         if not os.access(rooms.folder, os.W_OK):
             raise NotReady(f"The folder {rooms.folder} cannot be written.", reason="WORK_FOLDER_UNWRITABLE")
+        await rooms.voices.check()
 
     async def close(self) -> None:
         """Drops all streams, ends the inference thread and removes audio in work."""
@@ -70,6 +85,7 @@ class AsrHosted:
         if rooms is not None:
             await rooms.streams.close()
             await asyncio.to_thread(rooms.inference.close)
+            await rooms.voices.close()
             await asyncio.to_thread(shutil.rmtree, rooms.folder, ignore_errors=True)
 
 

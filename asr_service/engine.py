@@ -49,6 +49,8 @@ class Engine:
     vad: VadSettings
     segmentation_step: float
     """Seconds between segmentation windows."""
+    voice_confidence: float
+    """Probability from which a speaker is taken for an enrolled person."""
     max_seconds: float
     """Longest recording that is accepted."""
     models: tuple[ModelInUse, ...] = ()
@@ -85,6 +87,7 @@ def load_engine(settings: AsrSettings, store: Store) -> Engine:
         encoder=VoiceEncoder(store.path(settings.embedding_model), threads, onnx_device),
         vad=VadSettings(),
         segmentation_step=settings.segmentation_step,
+        voice_confidence=settings.voice_confidence,
         max_seconds=settings.max_hours * 3600,
         models=tuple(models),
         end_to_end=end_to_end,

@@ -8,14 +8,21 @@ PlanerkaError
 │   │   ├── NoAudioTrack         NO_AUDIO_TRACK
 │   │   ├── TruncatedAudio       TRUNCATED_AUDIO
 │   │   ├── AudioTooLong         AUDIO_TOO_LONG
-│   │   └── TooManyChannels      TOO_MANY_CHANNELS
+│   │   ├── TooManyChannels      TOO_MANY_CHANNELS
+│   │   └── UploadTooLarge       UPLOAD_TOO_LARGE
+│   ├── SampleUnusable           no voice can be learned from this sample
+│   │   ├── TooLittleSpeech      TOO_LITTLE_SPEECH
+│   │   └── SeveralVoices        SEVERAL_VOICES
 │   ├── UnknownLanguage          UNKNOWN_LANGUAGE
 │   └── StreamBroken             OUT_OF_ORDER, MISPLACED_MESSAGE
+├── NotFound
+│   ├── UnknownStream            UNKNOWN_RESUME_TOKEN
+│   └── VoiceNotFound            VOICE_NOT_FOUND
 ├── FailedPrecondition
 │   ├── DeviceMissing            DEVICE_MISSING
-│   └── EngineMissing            ENGINE_MISSING
-├── NotFound
-│   └── UnknownStream            UNKNOWN_RESUME_TOKEN
+│   ├── EngineMissing            ENGINE_MISSING
+│   ├── VoicesLocked             VOICES_LOCKED
+│   └── VoiceKeyInvalid          VOICE_KEY_INVALID
 ├── Exhausted
 │   ├── TooManyStreams           TOO_MANY_STREAMS
 │   └── DiskFull                 DISK_FULL
@@ -38,14 +45,21 @@ __all__ = [
     "EmptyAudio",
     "EngineMissing",
     "NoAudioTrack",
+    "SampleUnusable",
+    "SeveralVoices",
     "StreamBroken",
     "StreamTaken",
+    "TooLittleSpeech",
     "TooManyChannels",
     "TooManyStreams",
     "TruncatedAudio",
     "UndecodableAudio",
     "UnknownLanguage",
     "UnknownStream",
+    "UploadTooLarge",
+    "VoiceKeyInvalid",
+    "VoiceNotFound",
+    "VoicesLocked",
 ]
 
 
@@ -116,7 +130,7 @@ class AudioTooLong(AudioUnusable):
 
     def __init__(self, limit: float) -> None:
         super().__init__(
-            f"The recording is longer than {limit / 3600:g} hours, the limit of this service. Cut it into parts.",
+            f"The recording is longer than {_length(limit)}, the limit here. Cut it into parts.",
             metadata={"maxSeconds": f"{limit:g}"},
         )
 
@@ -131,6 +145,18 @@ class TooManyChannels(AudioUnusable):
             f"The recording has {channels} channels; one speaker a channel works with up to {most}. "
             "Use CHANNEL_MODE_MIX, or send fewer channels.",
             metadata={"maxChannels": str(most)},
+        )
+
+
+class UploadTooLarge(AudioUnusable):
+    """A sample of a voice has more bytes than ten minutes of any sound need."""
+
+    default_reason = "UPLOAD_TOO_LARGE"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The file has more than {limit >> 20} MiB, the limit for a sample. Some seconds of speech are enough.",
+            metadata={"maxBytes": str(limit)},
         )
 
 
@@ -211,3 +237,81 @@ class DiskFull(Exhausted):
             f"There is no space left in {folder}. Free some, or set `work_folder` in [asr] to another disk.",
             retry_after=timedelta(seconds=30),
         )
+
+
+class SampleUnusable(InvalidArgument):
+    """No voice can be learned from this sample."""
+
+    default_reason = "SAMPLE_UNUSABLE"
+
+
+class TooLittleSpeech(SampleUnusable):
+    """The sample holds less speech than a voice can be learned from.
+
+    Attributes:
+        seconds: Speech that was found.
+    """
+
+    default_reason = "TOO_LITTLE_SPEECH"
+
+    def __init__(self, seconds: float, needed: float) -> None:
+        self.seconds = seconds
+        super().__init__(
+            f"The sample holds {seconds:.1f} seconds of speech; at least {needed:g} are needed, and 10 to 30 are best. Record "
+            "more, close to the microphone.",
+            metadata={"speechSeconds": f"{seconds:.3f}", "neededSeconds": f"{needed:g}"},
+        )
+
+
+class SeveralVoices(SampleUnusable):
+    """More than one person speaks in the sample.
+
+    Attributes:
+        voices: How many were told apart.
+    """
+
+    default_reason = "SEVERAL_VOICES"
+
+    def __init__(self, voices: int) -> None:
+        self.voices = voices
+        super().__init__(
+            f"{voices} voices speak in the sample, so it is not clear whose it is. Give a recording of this person alone.",
+            metadata={"voices": str(voices)},
+        )
+
+
+class VoiceNotFound(NotFound):
+    """There is no enrolled voice of this person in the workspace."""
+
+    default_reason = "VOICE_NOT_FOUND"
+
+    def __init__(self, person_id: str) -> None:
+        super().__init__(
+            f"No voice of {person_id!r} is enrolled in this workspace; `planerka people voices` lists those that are.",
+            resource=("voice", person_id),
+        )
+
+
+class VoicesLocked(FailedPrecondition):
+    """An embedding on disk cannot be decrypted: the key is another one, or the row was changed."""
+
+    default_reason = "VOICES_LOCKED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Enrolled voices cannot be decrypted with the key at hand. Restore `voices.key`, or set `voices_key` and "
+            "`voices_previous_key` in [asr]; or forget the voices and enroll them anew."
+        )
+
+
+class VoiceKeyInvalid(FailedPrecondition):
+    """The key of the voices cannot be used. Shows where it stands, never the key."""
+
+    default_reason = "VOICE_KEY_INVALID"
+
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(f"The key of the enrolled voices in {where} cannot be used: {why}.")
+
+
+def _length(seconds: float) -> str:
+    return f"{seconds / 3600:g} hours" if seconds >= 3600 else f"{seconds / 60:g} minutes"

@@ -7,13 +7,14 @@ from planerka.common.v1 import time_pb2, transcript_pb2
 
 from asr_service.clustering import SpeakerLimits
 from asr_service.diarization import Span
+from asr_service.identification import VoiceMatch
 from asr_service.live import Ended, LiveEvent, LiveTurn, Revised, SpeechBegan, SpeechPaused
 from asr_service.recognizer import Stage, StageProgress, Task, Transcript
 from asr_service.turns import SpokenWord, Turn, speaker_name
 from mesh.errors import InvalidArgument, Violation
 from mesh.times import from_seconds
 
-__all__ = ["file_progress", "file_responses", "live_response", "task_of"]
+__all__ = ["file_progress", "file_responses", "live_response", "recognised_voices", "task_of"]
 
 _MOST_SHARES = 8
 
@@ -88,12 +89,14 @@ def file_progress(progress: StageProgress) -> asr_pb2.RecognizeFileResponse:
 
 
 def file_responses(transcript: Transcript) -> Iterable[asr_pb2.RecognizeFileResponse]:
-    """The turns, the timeline and the end of a finished file."""
+    """The turns, the timeline, the recognised voices and the end of a finished file."""
     for number, turn in enumerate(transcript.turns, start=1):
         yield asr_pb2.RecognizeFileResponse(turn=_turn(number, 1, transcript_pb2.TURN_STATE_FINAL, turn))
     yield asr_pb2.RecognizeFileResponse(
         timeline=asr_pb2.SpeakerTimeline(segments=[_segment(span) for span in transcript.diarization.spans])
     )
+    if transcript.matches:
+        yield asr_pb2.RecognizeFileResponse(voices=recognised_voices(transcript.matches))
     speakers = transcript.diarization.speakers or len({turn.speaker for turn in transcript.turns} - {None})
     yield asr_pb2.RecognizeFileResponse(
         finished=asr_pb2.Finished(
@@ -102,6 +105,18 @@ def file_responses(transcript: Transcript) -> Iterable[asr_pb2.RecognizeFileResp
             speakers=speakers,
             language=transcript.language,
         )
+    )
+
+
+def recognised_voices(matches: Iterable[VoiceMatch]) -> asr_pb2.RecognisedVoices:
+    """Which speakers are enrolled people."""
+    return asr_pb2.RecognisedVoices(
+        matches=[
+            asr_pb2.RecognisedVoices.Match(
+                speaker=speaker_name(match.speaker), person_id=match.person_id, confidence=match.confidence
+            )
+            for match in matches
+        ]
     )
 
 

@@ -10,6 +10,7 @@ from asr_service.clustering import SpeakerLimits
 from asr_service.diarization import Diarization, diarize
 from asr_service.end_to_end import diarize_end_to_end
 from asr_service.engine import Engine
+from asr_service.identification import EnrolledVoice, VoiceMatch, identify, seconds_of
 from asr_service.segmentation import LocalActivity, segment_windows
 from asr_service.transcriber import Transcriber, Word, chunk_regions
 from asr_service.turns import Turn, assemble_turns, attribute_words
@@ -43,6 +44,8 @@ class Task:
     """Whether each channel is one speaker; the limits do not matter then."""
     speakers_only: bool = False
     """No words; only who speaks when."""
+    enrolled: tuple[EnrolledVoice, ...] = ()
+    """Voices of the workspace that may be recognised."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class Transcript:
     duration: float
     language: str
     """ISO 639-1 of most of the speech; empty when nobody spoke."""
+    matches: tuple[VoiceMatch, ...] = ()
+    """Speakers that are enrolled people."""
 
 
 def recognize_file(engine: Engine, source: Path, target: Recording, task: Task) -> Iterator[StageProgress | Transcript]:
@@ -100,7 +105,8 @@ def recognize_file(engine: Engine, source: Path, target: Recording, task: Task) 
         words += transcriber.transcribe(target.read(chunk.start, chunk.end), chunk.start / SAMPLE_RATE)
         yield StageProgress(Stage.TRANSCRIBING, chunk.end / SAMPLE_RATE, total)
     turns = assemble_turns(attribute_words(words, diarization))
-    yield Transcript(tuple(turns), diarization, total, transcriber.language)
+    matches = identify(diarization.voices, seconds_of(diarization), task.enrolled, engine.voice_confidence)
+    yield Transcript(tuple(turns), diarization, total, transcriber.language, matches)
 
 
 def _speech(voice: VoiceActivity, diarization: Diarization, samples: int) -> list[Region]:

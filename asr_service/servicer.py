@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import errno
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import grpc
 from planerka.asr.v1 import asr_pb2, asr_pb2_grpc
@@ -15,16 +15,20 @@ from planerka.asr.v1 import asr_pb2, asr_pb2_grpc
 from asr_service.audio import Recording
 from asr_service.channels import recognize_channels
 from asr_service.engine import Engine
-from asr_service.errors import DiskFull, EmptyAudio, StreamBroken, UndecodableAudio, UnknownLanguage
+from asr_service.enrolment import LARGEST_SAMPLE, VoiceSample, learn_voice
+from asr_service.errors import DiskFull, StreamBroken, UndecodableAudio, UnknownLanguage
 from asr_service.inference import InferenceThread
+from asr_service.known_voices import KnownVoices
 from asr_service.live import LiveRecognition
 from asr_service.messages import file_progress, file_responses, task_of
 from asr_service.recognizer import StageProgress, Task, Transcript, recognize_file
 from asr_service.settings import AsrSettings
 from asr_service.stream_decoder import Encoding, open_converter
 from asr_service.streams import LiveStream, StreamTable
+from asr_service.uploads import receive
 from mesh.errors import NotReady, Unimplemented
 from mesh.ids import new_id
+from mesh.paging import decode_token, encode_token, page_size
 from mesh.times import from_seconds
 
 __all__ = ["AsrServicer", "Rooms"]
@@ -49,9 +53,8 @@ class Rooms:
     streams: StreamTable
     folder: Path
     """Takes uploads while they are worked on."""
-
-
-_NO_VOICES = "Enrolled voices are not built yet; speakers are told apart inside each meeting."
+    voices: KnownVoices
+    """Enrolled voices of all workspaces."""
 
 
 class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
@@ -79,8 +82,9 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
         task = self._task(first.config.recognition)
         upload = self._rooms.folder / f"{new_id('upl')}.bin"
         try:
-            await self._receive(request_iterator, upload)
-            work = self._file_work(upload, task)
+            await receive(request_iterator, upload)
+            enrolled = await self._rooms.voices.load(first.config.recognition.workspace_id)
+            work = self._file_work(upload, replace(task, enrolled=enrolled))
             async with contextlib.aclosing(self._rooms.inference.steps(work)) as steps:
                 async for step in steps:
                     if isinstance(step, Transcript):
@@ -126,23 +130,40 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
     async def EnrollVoice(  # noqa: N802
         self, request_iterator: AsyncIterator[asr_pb2.EnrollVoiceRequest], context: _Context
     ) -> asr_pb2.EnrollVoiceResponse:
-        """Not built yet."""
-        del request_iterator, context
-        raise Unimplemented(_NO_VOICES)
+        """Learns a voice from the uploaded sample, which does not stay."""
+        del context
+        first = await anext(request_iterator, None)
+        if first is None or first.WhichOneof("request") != "config":
+            raise StreamBroken("The first message of a sample must be its config.")
+        rooms = self._rooms
+        upload = rooms.folder / f"{new_id('upl')}.bin"
+        try:
+            audio = await receive(request_iterator, upload, LARGEST_SAMPLE)
+            sample: VoiceSample | None = None
+            async with contextlib.aclosing(rooms.inference.steps(self._sample_work(upload))) as steps:
+                async for step in steps:
+                    sample = step if isinstance(step, VoiceSample) else sample
+        finally:
+            upload.unlink(missing_ok=True)
+        assert sample is not None
+        return await rooms.voices.enroll(first.config, audio, sample.vector, sample.seconds)
 
     async def ListVoices(  # noqa: N802
         self, request: asr_pb2.ListVoicesRequest, context: _Context
     ) -> asr_pb2.ListVoicesResponse:
-        """Not built yet."""
-        del request, context
-        raise Unimplemented(_NO_VOICES)
+        """Lists who is enrolled; embeddings stay here."""
+        del context
+        limit = page_size(request.page_size)
+        voices = await self._rooms.voices.page(request.workspace_id, decode_token(request.page_token), limit + 1)
+        token = encode_token(voices[limit - 1].person_id) if len(voices) > limit else ""
+        return asr_pb2.ListVoicesResponse(voices=voices[:limit], next_page_token=token)
 
     async def DeleteVoice(  # noqa: N802
         self, request: asr_pb2.DeleteVoiceRequest, context: _Context
     ) -> asr_pb2.DeleteVoiceResponse:
-        """Not built yet."""
-        del request, context
-        raise Unimplemented(_NO_VOICES)
+        """Forgets a voice."""
+        del context
+        return await self._rooms.voices.delete(request)
 
     async def GetCapabilities(  # noqa: N802
         self, request: asr_pb2.GetCapabilitiesRequest, context: _Context
@@ -162,7 +183,7 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
             open_streams=self._rooms.streams.connected,
             max_duration=from_seconds(self._rooms.engine.max_seconds),
             resume_window=from_seconds(settings.resume_minutes * 60),
-            voices=False,
+            voices=self._rooms.voices.usable,
         )
 
     def _task(self, config: asr_pb2.RecognitionConfig) -> Task:
@@ -183,36 +204,27 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
         converter = open_converter(_ENCODINGS[config.encoding], config.sample_rate, config.channels)
         return self._rooms.streams.open(recognition, recording, converter)
 
-    async def _receive(self, requests: AsyncIterator[asr_pb2.RecognizeFileRequest], upload: Path) -> None:
-        size = 0
-        try:
-            file: BinaryIO = await asyncio.to_thread(_open_new, upload)
-            with file:
-                async for request in requests:
-                    if request.WhichOneof("request") != "data":
-                        raise StreamBroken("An upload has one config, in its first message.")
-                    size += await asyncio.to_thread(file.write, request.data)
-        except OSError as error:
-            if error.errno == errno.ENOSPC:
-                raise DiskFull(self._rooms.folder) from error
-            raise
-        if size == 0:
-            raise EmptyAudio
-
     def _file_work(self, upload: Path, task: Task) -> Iterator[StageProgress | Transcript]:
-        """All work on a file; owns the decoded audio, so that it goes only when no step reads it any more."""
+        """All work on a file."""
+        with self._decoded(upload) as recording:
+            recognize = recognize_channels if task.by_channel else recognize_file
+            yield from recognize(self._rooms.engine, upload, recording, task)
+
+    def _sample_work(self, upload: Path) -> Iterator[float | VoiceSample]:
+        """All work on a sample of a voice."""
+        with self._decoded(upload) as recording:
+            yield from learn_voice(self._rooms.engine, upload, recording)
+
+    @contextlib.contextmanager
+    def _decoded(self, upload: Path) -> Iterator[Recording]:
+        """Takes the decoded audio of an upload; owned by the work, so that it goes only when no step reads it any more."""
         try:
             with Recording(upload.with_suffix(".pcm")) as recording:
-                recognize = recognize_channels if task.by_channel else recognize_file
-                yield from recognize(self._rooms.engine, upload, recording, task)
+                yield recording
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 raise DiskFull(self._rooms.folder) from error
             raise UndecodableAudio from error
-
-
-def _open_new(path: Path) -> BinaryIO:
-    return path.open("xb")
 
 
 async def _read(

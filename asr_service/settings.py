@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from mesh.settings import Section
 
@@ -50,6 +50,20 @@ class AsrSettings(Section):
         description="Seconds between segmentation windows; 0.5 doubles that part of the work for little.",
     )
     work_folder: Path | None = Field(None, description="Folder for audio in work; none for `asr` in the home folder.")
+    state: Path | None = Field(
+        None, description="Folder of enrolled voices and their key file; none for `asr` in the home folder."
+    )
+    voices_key: SecretStr = Field(
+        SecretStr(""),
+        description="Key of the enrolled voices, 32 bytes in base64; empty for the file `voices.key`, made when missing.",
+    )
+    voices_previous_key: SecretStr = Field(
+        SecretStr(""),
+        description="Key before `voices_key`; what it sealed is sealed anew at the start, then it can go.",
+    )
+    voice_confidence: float = Field(
+        0.9, ge=0.5, le=1.0, description="Probability from which a speaker is taken for an enrolled person."
+    )
     max_hours: float = Field(6.0, gt=0, description="Longest recording in hours that is accepted.")
     max_streams: int = Field(8, ge=1, description="Live streams at once.")
     resume_minutes: float = Field(10.0, gt=0, description="Minutes for which a broken live stream can be resumed.")

@@ -10,13 +10,13 @@ from google.protobuf.duration_pb2 import Duration
 from planerka.orchestrator.v1 import orchestrator_pb2, workspace_pb2
 from rich.text import Text
 
-from cli import show
+from cli import show, voices
 from cli.client import fresh_key
 from cli.session import run, session_of
 
 __all__ = ["app", "register"]
 
-app = typer.Typer(no_args_is_help=True, help="People and their rights: list, add, remove, token.")
+app = typer.Typer(no_args_is_help=True, help="People, their rights and voices.")
 
 _ROLES = {name.removeprefix("ROLE_").lower(): name for name, number in workspace_pb2.Role.items() if number}
 
@@ -25,6 +25,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object inst
 
 def register(root: typer.Typer) -> None:
     """Add the commands."""
+    voices.register(app)
     root.add_typer(app, name="people")
     root.command("events")(events)
 
@@ -114,7 +115,7 @@ def add(
 
 @app.command("remove")
 def remove(context: typer.Context, person_id: Annotated[str, typer.Argument(help="Identifier of the person.")]) -> None:
-    """Remove a person with all tokens."""
+    """Remove a person with all tokens and the voice."""
     session = session_of(context)
 
     async def work() -> None:

@@ -19,6 +19,9 @@ __all__ = ["private_environment", "private_mesh"]
 
 _ENGINES = ("asr", "llm", "match")
 """Sections that say how well and how fast this machine works; a demo or a measurement uses them as they are."""
+_OWN = ("listen", "state", "work_folder", "voices_key", "voices_previous_key")
+"""Settings of these sections that belong to this machine's own mesh."""
+_OWN_VARIABLES = tuple(f"__{name.upper()}" for name in _OWN)
 
 
 @contextmanager
@@ -63,10 +66,10 @@ def private_environment(home: Path, environment: Mapping[str, str], settings: Pa
         for name, value in environment.items()
         if not name.startswith("PLANERKA_") or name.startswith(_kept_prefixes())
     }
-    kept = {name: value for name, value in kept.items() if not name.endswith(("__STATE", "__WORK_FOLDER", "__LISTEN"))}
+    kept = {name: value for name, value in kept.items() if not name.endswith(_OWN_VARIABLES)}
     for section in _ENGINES:
         for name, value in _section(settings, section).items():
-            if name not in ("listen", "state", "work_folder"):
+            if name not in _OWN:
                 kept.setdefault(f"PLANERKA_{section.upper()}__{name.upper()}", _as_variable(value))
     return {
         **kept,

@@ -36,6 +36,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "col.name": ("Name", "Имя"),
     "col.role": ("Role", "Роль"),
     "col.aliases": ("Also called", "Также зовут"),
+    "col.speech": ("Speech", "Речь"),
+    "col.enrolled": ("Enrolled", "Записан"),
     "col.what": ("What happened", "Что произошло"),
     "col.model": ("Model", "Модель"),
     "col.size": ("Size", "Размер"),
@@ -178,7 +180,17 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "board.changed": ("changed", "изменена"),
     "board.new": ("new", "новая"),
     "person.put": ("{name} is {role} now: {id}", "{name} теперь {role}: {id}"),
-    "person.removed": ("{id} is removed with all tokens.", "{id} удалён со всеми токенами."),
+    "person.removed": ("{id} is removed with all tokens and the voice.", "{id}: удалены доступ, токены и голос."),
+    "voice.learning": ("Learning the voice in {name}", "Изучаю голос в {name}"),
+    "voice.enrolled": (
+        "The voice of {name} is known from {seconds} seconds of speech. Forget it with: planerka people forget-voice",
+        "Голос изучен: {name}, речи {seconds} с. Удалить: planerka people forget-voice",
+    ),
+    "voice.forgotten": ("The voice of {name} is forgotten for good.", "Голос удалён навсегда: {name}."),
+    "voices.none": (
+        "No voice is known yet. Enroll one with: planerka people enroll PERSON FILE",
+        "Голосов ещё нет. Добавьте: planerka people enroll ЧЕЛОВЕК ФАЙЛ",
+    ),
     "people.none": (
         "Nobody is known yet. Add one with: planerka people add NAME",
         "Пока никого. Добавьте: planerka people add ИМЯ",

@@ -93,6 +93,13 @@ class Database:
             raise self._unusable("the file is gone")
         await self.run(lambda connection: connection.execute("SELECT count(*) FROM sqlite_master").fetchone())
 
+    async def empty_log(self) -> None:
+        """Bring the write-ahead log into the file and cut it to nothing, so that no old content stays in it.
+
+        A reader in another process may hold it; then the next checkpoint does this.
+        """
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._empty_log)
+
     async def close(self) -> None:
         """Close the file; opening it again is allowed afterwards."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
@@ -135,6 +142,10 @@ class Database:
             f"The database {self._path} cannot be used: {why}. Check the folder's rights and free space.",
             reason="DATABASE_UNUSABLE",
         )
+
+    def _empty_log(self) -> None:
+        if self._connection is not None:
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def _close(self) -> None:
         if self._connection is not None:

@@ -10,6 +10,7 @@ from orchestrator.clients import Services
 from orchestrator.engine import Engine
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.store import Store
+from orchestrator.voices import VoiceJanitor
 
 __all__ = ["Desk"]
 
@@ -30,3 +31,5 @@ class Desk:
     """The recordings."""
     engine: Engine
     """The workflows."""
+    janitor: VoiceJanitor
+    """Forgets voices of people who are gone."""

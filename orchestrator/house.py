@@ -23,6 +23,7 @@ from orchestrator.processing import Sweeper
 from orchestrator.servicer import OrchestratorServicer
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.store import Store
+from orchestrator.voices import VoiceJanitor
 from orchestrator.workflow import Workflow
 from orchestrator.workspaces import ensure_default
 
@@ -62,13 +63,15 @@ class OrchestratorHosted:
 
     def register(self, server: grpc.aio.Server) -> None:
         """Add the servicer, and make the channels, which belong to the running loop."""
+        services = Services(self._mesh)
         desk = Desk(
             settings=self._settings,
             store=self._store,
             broadcast=self._broadcast,
-            services=Services(self._mesh),
+            services=services,
             vault=AudioVault(self._settings.folder() / "audio"),
             engine=self._engine,
+            janitor=VoiceJanitor(self._store, services),
         )
         self._desk, self._live = desk, LiveMeetings(desk)
         self._servicer = OrchestratorServicer(desk, self._live, self._settings.listen)

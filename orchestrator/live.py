@@ -33,6 +33,7 @@ from orchestrator.asr_link import AsrLink
 from orchestrator.boards import require_board
 from orchestrator.desk import Desk
 from orchestrator.errors import StreamNotFound, StreamOutOfOrder
+from orchestrator.live_names import LiveNames
 from orchestrator.meetings import Beginning, create, find_by_key, participants_of
 from orchestrator.people import list_people
 from orchestrator.recording import Recording
@@ -73,6 +74,7 @@ class LiveMeeting:
         self._carrying = asyncio.create_task(self._link.run())
         self._events: deque[StreamMeetingResponse] = deque(maxlen=_REMEMBERED)
         self._last_event = last_event
+        self._names = LiveNames(desk.store, meeting_id)
         self._client: asyncio.Queue[StreamMeetingResponse | None] | None = None
 
     @property
@@ -167,8 +169,12 @@ class LiveMeeting:
 
     async def _heard(self, heard: StreamingRecognizeResponse) -> None:
         kind = heard.WhichOneof("response")
+        if kind == "voices":
+            await self._names.recognise(heard.voices)
         if kind not in _RELAYED:
             return
+        if kind == "turn":
+            self._names.name(heard.turn)
         response = StreamMeetingResponse(**{kind: getattr(heard, kind)})
         if kind in _NUMBERED:
             self._last_event += 1

@@ -17,7 +17,16 @@ from orchestrator.tables import AccountRow, PersonRow
 from textkit.people import Person as Known
 from textkit.people import find_people
 
-__all__ = ["add_members", "by_account", "list_people", "put_person", "read_person", "remove_person", "roster"]
+__all__ = [
+    "add_members",
+    "by_account",
+    "find_person",
+    "list_people",
+    "put_person",
+    "read_person",
+    "remove_person",
+    "roster",
+]
 
 
 async def read_person(session: AsyncSession, workspace_id: str, person_id: str) -> WorkspacePerson:
@@ -27,6 +36,12 @@ async def read_person(session: AsyncSession, workspace_id: str, person_id: str) 
         PersonNotFound: There is no such person in the workspace.
     """
     return WorkspacePerson.FromString((await _row(session, workspace_id, person_id)).data)
+
+
+async def find_person(session: AsyncSession, workspace_id: str, person_id: str) -> WorkspacePerson | None:
+    """Return a person of the workspace; None where there is no such one, or no longer."""
+    row = await session.get(PersonRow, person_id)
+    return None if row is None or row.workspace_id != workspace_id else WorkspacePerson.FromString(row.data)
 
 
 async def list_people(

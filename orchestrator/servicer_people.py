@@ -1,26 +1,35 @@
-"""The rpcs about people, tokens and settings."""
+"""The rpcs about people, their voices, tokens and settings."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
+from planerka.asr.v1.asr_pb2 import DeleteVoiceRequest, ListVoicesRequest, VoiceConfig
 from planerka.orchestrator.v1 import orchestrator_pb2 as pb
 from planerka.orchestrator.v1.proposal_pb2 import EventKind
 from planerka.orchestrator.v1.workspace_pb2 import Role
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from mesh.errors import Violation
+from mesh.ids import derived_id
 from mesh.paging import decode_token, encode_token, page_size
 from mesh.times import to_seconds
 from orchestrator import journal
+from orchestrator.clients import answer
 from orchestrator.desk import Desk
-from orchestrator.people import list_people, put_person, read_person, remove_person
+from orchestrator.errors import PersonNotFound, StreamOutOfOrder
+from orchestrator.people import find_person, list_people, put_person, read_person, remove_person
 from orchestrator.rights import Caller, require
 from orchestrator.store import once
 from orchestrator.texts import say
 from orchestrator.tokens import create_token, list_tokens, revoke_token
+from orchestrator.voices import forward_sample, require_own
 from orchestrator.workspaces import language_of, read_settings, write_settings
 
 __all__ = ["PeopleRpcs"]
+
+_VOICE_SECONDS = 10.0
 
 
 class PeopleRpcs:
@@ -64,18 +73,80 @@ class PeopleRpcs:
             return await once(session, workspace_id, request, pb.PutPersonResponse, work)
 
     async def RemovePerson(self, request: pb.RemovePersonRequest, context: Any) -> pb.RemovePersonResponse:  # noqa: N802
-        """Remove a person with all tokens."""
+        """Remove a person with all tokens and the voice."""
         del context
         who = require(Role.ROLE_ADMIN)
         workspace_id = who.workspace(request.workspace_id)
 
         async def work() -> pb.RemovePersonResponse:
             person = await remove_person(session, workspace_id, request.person_id)
+            await self._desk.janitor.note(session, workspace_id, request.person_id)
             await _note(session, who, "person_removed", name=person.name)
             return pb.RemovePersonResponse()
 
         async with self._desk.store.write() as session:
-            return await once(session, workspace_id, request, pb.RemovePersonResponse, work)
+            response = await once(session, workspace_id, request, pb.RemovePersonResponse, work)
+        # After the commit: a speech service that is away must not keep somebody's access alive.
+        await self._desk.janitor.sweep()
+        return response
+
+    async def EnrollVoice(  # noqa: N802
+        self, request_iterator: AsyncIterator[pb.EnrollVoiceRequest], context: Any
+    ) -> pb.EnrollVoiceResponse:
+        """Learn a person's voice."""
+        del context
+        requests = aiter(request_iterator)
+        first = await anext(requests, None)
+        if first is None or not first.HasField("config"):
+            raise StreamOutOfOrder(
+                "The first message must carry `config`.", violations=[Violation("config", "must come first")]
+            )
+        who = require(Role.ROLE_VIEWER)
+        workspace_id = who.workspace(first.config.workspace_id)
+        person_id = first.config.person_id
+        require_own(who, person_id)
+        async with self._desk.store.read() as session:
+            person = await read_person(session, workspace_id, person_id)
+        config = VoiceConfig(
+            workspace_id=workspace_id,
+            person_id=person_id,
+            idempotency_key=_voice_key(workspace_id, first.config.idempotency_key),
+        )
+        voice = await forward_sample(self._desk.services, config, requests)
+        try:
+            async with self._desk.store.write() as session:
+                await read_person(session, workspace_id, person_id)
+                await _note(session, who, "voice_enrolled", once=("enrolled", config.idempotency_key), name=person.name)
+        except PersonNotFound:
+            # Removed meanwhile, before there was a voice to forget.
+            async with self._desk.store.write() as session:
+                await self._desk.janitor.note(session, workspace_id, person_id)
+            await self._desk.janitor.sweep()
+            raise
+        return pb.EnrollVoiceResponse(voice=voice)
+
+    async def ListVoices(self, request: pb.ListVoicesRequest, context: Any) -> pb.ListVoicesResponse:  # noqa: N802
+        """List whose voices are enrolled."""
+        del context
+        workspace_id = require(Role.ROLE_VIEWER).workspace(request.workspace_id)
+        asked = ListVoicesRequest(workspace_id=workspace_id, page_size=request.page_size, page_token=request.page_token)
+        page = await answer(self._desk.services.asr.ListVoices(asked, timeout=_VOICE_SECONDS))
+        return pb.ListVoicesResponse(voices=page.voices, next_page_token=page.next_page_token)
+
+    async def DeleteVoice(self, request: pb.DeleteVoiceRequest, context: Any) -> pb.DeleteVoiceResponse:  # noqa: N802
+        """Forget a person's voice."""
+        del context
+        who = require(Role.ROLE_VIEWER)
+        workspace_id = who.workspace(request.workspace_id)
+        require_own(who, request.person_id)
+        key = _voice_key(workspace_id, request.idempotency_key)
+        asked = DeleteVoiceRequest(workspace_id=workspace_id, person_id=request.person_id, idempotency_key=key)
+        await answer(self._desk.services.asr.DeleteVoice(asked, timeout=_VOICE_SECONDS))
+        async with self._desk.store.write() as session:
+            person = await find_person(session, workspace_id, request.person_id)
+            name = request.person_id if person is None else person.name
+            await _note(session, who, "voice_forgotten", once=("forgotten", key), name=name)
+        return pb.DeleteVoiceResponse()
 
     async def CreateToken(self, request: pb.CreateTokenRequest, context: Any) -> pb.CreateTokenResponse:  # noqa: N802
         """Make a token; a repeated call tells the token, never the secret."""
@@ -144,11 +215,17 @@ class PeopleRpcs:
             return await once(session, workspace_id, request, pb.UpdateWorkspaceSettingsResponse, work)
 
 
-async def _note(session: AsyncSession, who: Caller, text: str, **values: object) -> None:
+def _voice_key(workspace_id: str, key: str) -> str:
+    """Return the key of the effect on the speech service, which no other workspace's can be."""
+    return derived_id("vce", workspace_id, key)
+
+
+async def _note(session: AsyncSession, who: Caller, text: str, *, once: tuple[str, ...] = (), **values: object) -> None:
     await journal.append(
         session,
         EventKind.EVENT_KIND_ADMINISTRATION,
         who.workspace_id,
         say(await language_of(session, who.workspace_id), text, **values),
         person_id=who.person.person_id,
+        once=once,
     )

@@ -285,7 +285,7 @@ class AudioSegmentRow(Base):
 
 
 class CursorRow(Base):
-    """How far a stream of another service was taken care of."""
+    """How far a stream of another service was taken care of, or what another service is still to be asked."""
 
     __tablename__ = "cursors"
     name: Mapped[str] = mapped_column(primary_key=True)

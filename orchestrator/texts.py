@@ -49,6 +49,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "speaker_renamed": ("The voice {speaker} is {name}.", "Голос {speaker}: {name}."),
     "person_put": ("{name} is now {role}.", "{name}: теперь {role}."),
     "person_removed": ("{name} was removed.", "{name}: доступ удалён."),
+    "voice_enrolled": ("The voice of {name} was learned.", "Голос изучен: {name}."),
+    "voice_forgotten": ("The voice of {name} was forgotten.", "Голос удалён: {name}."),
     "token_created": ("A token for {name} was made: {purpose}.", "Выпущен токен для {name}: {purpose}."),
     "token_revoked": ("The token {token} was made invalid.", "Токен {token} отозван."),
     "settings_changed": ("The settings were changed.", "Настройки изменены."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from planerka.asr.v1.asr_pb2 import SpeakerRevision
 from planerka.common.v1.transcript_pb2 import Turn
@@ -18,11 +18,13 @@ from orchestrator.tables import SummaryRow, TurnLinkRow, TurnRow, VoiceRow
 
 __all__ = [
     "correct_speakers",
+    "keep_recognised",
     "name_voice",
     "put_turn",
     "read_links",
     "read_summary",
     "read_turns",
+    "recognised_in",
     "replace_turns",
     "voices_of",
     "write_summary",
@@ -78,6 +80,26 @@ async def voices_of(session: AsyncSession, meeting_id: str) -> dict[str, tuple[s
     """Return the names of voices, and whether a person gave them."""
     rows = await session.scalars(select(VoiceRow).where(VoiceRow.meeting_id == meeting_id))
     return {row.speaker: (row.name, row.given) for row in rows}
+
+
+async def keep_recognised(session: AsyncSession, meeting_id: str, recognised: Mapping[str, str]) -> None:
+    """Write which voices (`S1`) are which enrolled people, in place of all that was found out about voices before.
+
+    Their names come later, from who is in the workspace then; what a person gave stays.
+    """
+    await session.execute(delete(VoiceRow).where(VoiceRow.meeting_id == meeting_id, VoiceRow.given.is_(False)))
+    for speaker, person_id in recognised.items():
+        if await session.get(VoiceRow, (meeting_id, speaker)) is None:
+            session.add(VoiceRow(meeting_id=meeting_id, speaker=speaker, name="", person_id=person_id, given=False))
+    await session.flush()
+
+
+async def recognised_in(session: AsyncSession, meeting_id: str) -> dict[str, str]:
+    """Return the people of recognised voices that have no name yet."""
+    rows = await session.scalars(
+        select(VoiceRow).where(VoiceRow.meeting_id == meeting_id, VoiceRow.name == "", VoiceRow.person_id != "")
+    )
+    return {row.speaker: row.person_id for row in rows}
 
 
 async def name_voice(

@@ -1,24 +1,27 @@
-"""name_speakers: voices get the names of people, where the talk itself tells them reliably.
+"""name_speakers: voices get the names of people: of enrolled ones by their voice, else where the talk itself tells reliably.
 
-Two things tell a name. Somebody introduces themselves («Меня зовут Анна»). Or somebody is addressed («Александр, начни») and the next
-turn is another voice: that voice has a vote for being Александр, and the one who said the name has a vote against. A name is taken only
-with a clear margin, in both directions: over the voice's other names, and over the name's other voices.
+Two things in the talk tell a name. Somebody introduces themselves («Меня зовут Анна»). Or somebody is addressed («Александр, начни») and
+the next turn is another voice: that voice has a vote for being Александр, and the one who said the name has a vote against. A name is
+taken only with a clear margin, in both directions: over the voice's other names, and over the name's other voices.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from planerka.common.v1.transcript_pb2 import Turn
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from orchestrator.boards import find_board
+from orchestrator.errors import SpeakerNotFound
 from orchestrator.meetings import participants_of, read_row
-from orchestrator.people import list_people, roster
+from orchestrator.people import find_person, list_people, roster
 from orchestrator.steps.job import Job
-from orchestrator.transcripts import name_voice, read_turns, voices_of
+from orchestrator.transcripts import name_voice, read_turns, recognised_in, voices_of
 from textkit.people import Person, PersonMention, find_people
 
 __all__ = ["last_one", "name_voices", "run"]
@@ -37,9 +40,11 @@ _SENTENCE = re.compile(r"[^.!?…]+[.!?…]*")
 
 
 async def run(job: Job) -> dict[str, Any]:
-    """Vote on the voices that nobody has named yet."""
-    async with job.store.read() as session:
+    """Name the recognised voices, then vote on those that nobody has named yet."""
+    async with job.store.write() as session:
         meeting = await read_row(session, job.meeting_id)
+        recognised = await _name_recognised(session, job.meeting_id, meeting.workspace_id)
+    async with job.store.read() as session:
         turns = await read_turns(session, job.meeting_id, words=False)
         known = await voices_of(session, job.meeting_id)
         people = await list_people(session, meeting.workspace_id)
@@ -53,7 +58,19 @@ async def run(job: Job) -> dict[str, Any]:
         for speaker, name in voted.items():
             if speaker not in known or not known[speaker][1]:
                 named += await name_voice(session, job.meeting_id, speaker, name, ids.get(name, ""), given=False) > 0
-    return {"named": named}
+    return {"named": named, "recognised": recognised}
+
+
+async def _name_recognised(session: AsyncSession, meeting_id: str, workspace_id: str) -> int:
+    """Give voices the names of the enrolled people that they belong to; who has left the workspace is not named."""
+    named = 0
+    for speaker, person_id in (await recognised_in(session, meeting_id)).items():
+        person = await find_person(session, workspace_id, person_id)
+        if person is not None:
+            # A voice of the timeline alone, without words, has no turns to name.
+            with contextlib.suppress(SpeakerNotFound):
+                named += await name_voice(session, meeting_id, speaker, person.name, person_id, given=False) > 0
+    return named
 
 
 def name_voices(turns: Sequence[Turn], people: Sequence[Person]) -> dict[str, str]:

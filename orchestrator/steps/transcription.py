@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from planerka.asr.v1.asr_pb2 import FileConfig, Finished, RecognitionConfig, RecognizeFileRequest
+from planerka.asr.v1.asr_pb2 import FileConfig, Finished, RecognisedVoices, RecognitionConfig, RecognizeFileRequest
 from planerka.common.v1.transcript_pb2 import Turn
 from planerka.orchestrator.v1.meeting_pb2 import MeetingSource
 from planerka.orchestrator.v1.orchestrator_pb2 import LiveConfig, WatchMeetingResponse
@@ -26,7 +26,7 @@ from orchestrator.recording import as_file
 from orchestrator.steps.job import Job
 from orchestrator.tables import AudioSegmentRow, MeetingRow, TurnRow
 from orchestrator.texts import say
-from orchestrator.transcripts import replace_turns
+from orchestrator.transcripts import keep_recognised, replace_turns
 from orchestrator.workspaces import language_of
 
 __all__ = ["run", "store_segments"]
@@ -60,17 +60,18 @@ async def run(job: Job) -> dict[str, Any]:
     )
     path, is_copy = await asyncio.to_thread(job.desk.vault.assemble, job.meeting_id, names)
     try:
-        turns, finished = await _recognize(job, meeting, config, path)
+        turns, voices, finished = await _recognize(job, meeting, config, path)
     finally:
         if is_copy:
             path.unlink(missing_ok=True)
     async with job.store.write() as session:
         row = await read_row(session, job.meeting_id)
         await replace_turns(session, job.meeting_id, turns)
+        await keep_recognised(session, job.meeting_id, {match.speaker: match.person_id for match in voices.matches})
         row.language = row.language or finished.language
         row.duration = to_seconds(finished.duration) if finished.HasField("duration") else row.duration
         await announce_meeting(session, row)
-    return {"turns": len(turns), "speakers": finished.speakers}
+    return {"turns": len(turns), "speakers": finished.speakers, "recognised": len(voices.matches)}
 
 
 async def store_segments(desk: Desk, meeting_id: str, source: Path) -> float:
@@ -121,7 +122,7 @@ async def _seal(job: Job, meeting: MeetingRow) -> None:
 
 async def _recognize(
     job: Job, meeting: MeetingRow, config: RecognitionConfig, path: Path
-) -> tuple[list[Turn], Finished]:
+) -> tuple[list[Turn], RecognisedVoices, Finished]:
     async def upload() -> AsyncIterator[RecognizeFileRequest]:
         yield RecognizeFileRequest(config=FileConfig(recognition=config, file_name=meeting.title[:1024]))
         with path.open("rb") as file:
@@ -129,6 +130,7 @@ async def _recognize(
                 yield RecognizeFileRequest(data=data)
 
     turns: list[Turn] = []
+    voices = RecognisedVoices()
     finished: Finished | None = None
     # Watchers of a live stream have seen its turns already, under other identifiers.
     tell_turns = meeting.source != int(MeetingSource.MEETING_SOURCE_LIVE)
@@ -141,6 +143,8 @@ async def _recognize(
                 turns.append(response.turn)
                 if tell_turns:
                     job.desk.broadcast.publish(job.meeting_id, WatchMeetingResponse(turn=response.turn))
+            elif kind == "voices":
+                voices = response.voices
             elif kind == "finished":
                 finished = response.finished
     except RemoteError as error:
@@ -151,4 +155,4 @@ async def _recognize(
         raise StepFailed(say(language, "fail_audio", why=error.message)) from error
     if finished is None:
         raise RemoteError(grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE", "The transcript broke off before its end.")
-    return turns, finished
+    return turns, voices, finished

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from planerka.asr.v1 import asr_pb2
 from planerka.common.v1 import card_pb2, change_pb2, transcript_pb2
 from planerka.llm.v1 import llm_pb2
 from planerka.match.v1 import match_pb2
@@ -48,6 +49,7 @@ class Double(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         self.decisions: list[orchestrator_pb2.DecideRequest] = []
         self.received: list[int] = []
         self.imported: dict[str, bytes] = {}
+        self.voices: dict[str, asr_pb2.Voice] = {}
         self.ack_every = 1
         self.drop_after: int | None = None
         self.hears = True
@@ -258,6 +260,19 @@ class Double(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         request.person.person_id = request.person.person_id or f"ppl_{len(self.people) + 1}"
         self.people.append(request.person)
         return orchestrator_pb2.PutPersonResponse(person=request.person)
+
+    def EnrollVoice(self, requests: Any, context: grpc.ServicerContext) -> Any:
+        config = next(requests).config
+        size = sum(len(request.data) for request in requests)
+        self.voices[config.person_id] = asr_pb2.Voice(person_id=config.person_id, speech=from_seconds(size))
+        return orchestrator_pb2.EnrollVoiceResponse(voice=self.voices[config.person_id])
+
+    def ListVoices(self, request: Any, context: grpc.ServicerContext) -> Any:
+        return orchestrator_pb2.ListVoicesResponse(voices=self.voices.values())
+
+    def DeleteVoice(self, request: Any, context: grpc.ServicerContext) -> Any:
+        del self.voices[request.person_id]
+        return orchestrator_pb2.DeleteVoiceResponse()
 
     def GetStatus(self, request: Any, context: grpc.ServicerContext) -> Any:
         return orchestrator_pb2.GetStatusResponse(version="double")

@@ -46,7 +46,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 async def channel(models: Path, work: Path) -> AsyncIterator[grpc.aio.Channel]:
     mesh = MeshSettings(log_level="WARNING", drain_seconds=2, drain_delay_seconds=0)
-    hosted = AsrHosted(AsrSettings(work_folder=work, max_hours=0.5), models)
+    hosted = AsrHosted(AsrSettings(work_folder=work, state=work.parent / "asr-state", max_hours=0.5), models)
     async with (
         host(hosted, "127.0.0.1:0", mesh) as running,
         open_channel(f"127.0.0.1:{running.port}", mesh, [SERVICE]) as channel,
@@ -391,15 +391,9 @@ async def test_capabilities_and_health(stub: asr_pb2_grpc.AsrServiceStub, channe
     assert health.status == health_pb2.HealthCheckResponse.SERVING
 
 
-async def test_voices_are_honestly_missing(stub: asr_pb2_grpc.AsrServiceStub) -> None:
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await stub.ListVoices(asr_pb2.ListVoicesRequest(workspace_id="w"), timeout=5)
-    assert remote_error(caught.value).reason == "NOT_BUILT_YET"
-
-
 async def test_missing_models_are_named(tmp_path: Path) -> None:
     mesh = MeshSettings(log_level="ERROR", drain_seconds=0, drain_delay_seconds=0)
-    hosted = AsrHosted(AsrSettings(work_folder=tmp_path / "work"), tmp_path)
+    hosted = AsrHosted(AsrSettings(work_folder=tmp_path / "work", state=tmp_path / "state"), tmp_path)
     with pytest.raises(Exception, match="whisper-base"):
         async with host(hosted, "127.0.0.1:0", mesh):
             pytest.fail("it must not start")

@@ -187,6 +187,21 @@ def test_people_events_and_stale_cards(planerka: Run) -> None:
     assert "A9 Карта пунктов выдачи" in planerka("stale").out
 
 
+def test_voices_are_enrolled_listed_and_forgotten(planerka: Run, double: Double, tmp_path: Path) -> None:
+    sample = tmp_path / "anna.wav"
+    sample.write_bytes(b"12345678")
+    planerka("people", "add", "Анна", "--alias", "Аня")
+    assert "No voice is known yet" in planerka("people", "voices").out
+    assert "Анна is known from 8 seconds" in planerka("people", "enroll", "аня", str(sample)).out
+    assert planerka("people", "enroll", "ppl_1", str(sample), "--json").json["person_id"] == "ppl_1"
+    assert "Анна" in planerka("people", "voices").out
+    assert [voice["speech"] for voice in planerka("people", "voices", "--json").json["voices"]] == ["8s"]
+    assert planerka("people", "enroll", "Борис", str(sample)).status == 2
+    assert planerka("people", "enroll", "Анна", "/no/such.wav").status == 2
+    assert "forgotten for good" in planerka("people", "forget-voice", "Анна").out
+    assert double.voices == {}
+
+
 def test_renames_a_voice_and_deletes_a_meeting(planerka: Run, double: Double) -> None:
     assert "S2 is now Саша in 5 turns." in planerka("meeting", "rename-speaker", MEETING, "S2", "Саша").out
     assert planerka("meeting", "delete", MEETING, "--yes").status == 0

@@ -73,6 +73,46 @@ class Asr(asr_pb2_grpc.AsrServiceServicer):
         self.chunks = {}
         self.script = {}
         self.forgets = False
+        self.ledger = Ledger()
+        self.voices = {}
+        self.recognised = {}
+
+    async def EnrollVoice(self, request_iterator, context):
+        requests = aiter(request_iterator)
+        config = (await anext(requests)).config
+        data = b""
+        async for request in requests:
+            assert request.HasField("data")
+            data += request.data
+        if len(data) < 100:
+            raise InvalidArgument("too short", reason="TOO_LITTLE_SPEECH")
+
+        def make():
+            voice = asr_pb2.Voice(person_id=config.person_id, speech=from_seconds(len(data) / 1000), model="double")
+            self.voices[config.workspace_id, config.person_id] = voice
+            return asr_pb2.EnrollVoiceResponse(voice=voice)
+
+        return self.ledger.once(config, make)
+
+    async def ListVoices(self, request, context):
+        found = [voice for (workspace, _), voice in sorted(self.voices.items()) if workspace == request.workspace_id]
+        return asr_pb2.ListVoicesResponse(voices=found)
+
+    async def DeleteVoice(self, request, context):
+        def make():
+            if self.voices.pop((request.workspace_id, request.person_id), None) is None:
+                raise NotFound("no voice", reason="VOICE_NOT_FOUND")
+            return asr_pb2.DeleteVoiceResponse()
+
+        return self.ledger.once(request, make)
+
+    def matches(self):
+        return asr_pb2.RecognisedVoices(
+            matches=[
+                asr_pb2.RecognisedVoices.Match(speaker=speaker, person_id=person, confidence=0.97)
+                for speaker, person in self.recognised.items()
+            ]
+        )
 
     async def RecognizeFile(self, request_iterator, context):
         data = b""
@@ -87,6 +127,8 @@ class Asr(asr_pb2_grpc.AsrServiceServicer):
         yield asr_pb2.RecognizeFileResponse(progress=asr_pb2.Progress(received=from_seconds(len(samples) / rate)))
         for number, (speaker, text) in enumerate(said):
             yield asr_pb2.RecognizeFileResponse(turn=turn(f"a{number}", speaker, text, number * 3.0))
+        if self.recognised:
+            yield asr_pb2.RecognizeFileResponse(voices=self.matches())
         finished = asr_pb2.Finished(
             duration=from_seconds(len(samples) / rate),
             turns=len(said),
@@ -116,6 +158,9 @@ class Asr(asr_pb2_grpc.AsrServiceServicer):
                     event += 1
                     answer.event_id = event
                     yield answer
+                if len(heard) == 3 and self.recognised:
+                    event += 1
+                    yield asr_pb2.StreamingRecognizeResponse(event_id=event, voices=self.matches())
 
 
 class Llm(llm_pb2_grpc.LlmServiceServicer):
