@@ -84,6 +84,8 @@ class Heard:
     turns: dict[str, transcript_pb2.Turn] = field(default_factory=dict)
     event_ids: list[int] = field(default_factory=list)
     revisions: list[asr_pb2.SpeakerRevision] = field(default_factory=list)
+    timelines: list[asr_pb2.SpeakerTimeline] = field(default_factory=list)
+    """Those of stretches that became final, and the one of the whole recording at the end."""
     acked: int = 0
     connections: int = 0
     transcribed: float = 0.0
@@ -114,6 +116,8 @@ class Heard:
             self._take_turn(response.turn)
         elif kind == "speaker_revision":
             self.revisions.append(response.speaker_revision)
+        elif kind == "timeline":
+            self.timelines.append(response.timeline)
         elif kind == "progress":
             self.transcribed = max(self.transcribed, to_seconds(response.progress.transcribed))
         elif kind == "warning":
