@@ -19,7 +19,7 @@ from cli.launcher import Mesh
 from evaluation.speech import SpeakerSpan
 from mesh.errors import RemoteError
 from mesh.times import to_seconds
-from tests.live import Faults, Heard, LiveClient, slope, stream_config
+from tests.live import Faults, FinalWord, Heard, LiveClient, slope, stream_config
 from tests.sounds import RATE, SPEECHLESS, Samples, babble, to_pcm
 
 _PIECE = 256 << 10
@@ -100,10 +100,24 @@ def spans_of(timeline: asr_pb2.SpeakerTimeline) -> list[SpeakerSpan]:
 
 
 def live_spans(heard: Heard) -> tuple[list[SpeakerSpan], list[SpeakerSpan]]:
-    """Who spoke as told while it was heard, and as told at the end."""
+    """Who spoke as told while it was heard, and as told at the end; from the words where no timeline was sent."""
     early = [span for one in heard.timelines if one.HasField("range") for span in spans_of(one)]
     last = [spans_of(one) for one in heard.timelines if not one.HasField("range")]
+    if not heard.timelines:
+        return _spans_of_words(heard.final_words(revised=False)), _spans_of_words(heard.final_words())
     return early, last[-1] if last else []
+
+
+def _spans_of_words(words: Sequence[FinalWord]) -> list[SpeakerSpan]:
+    """Neighbouring words of one speaker as one stretch, where less than half a second lies between them."""
+    spans: list[SpeakerSpan] = []
+    for word in words:
+        start, end = word.start / 1e9, word.end / 1e9
+        if spans and spans[-1].speaker == word.speaker and start - spans[-1].end < 0.5:
+            spans[-1] = SpeakerSpan(spans[-1].start, max(end, spans[-1].end), word.speaker)
+        elif word.speaker:
+            spans.append(SpeakerSpan(start, end, word.speaker))
+    return spans
 
 
 def recognise_live(service: Service, samples: Samples, language: str) -> tuple[Said, Heard]:
@@ -115,9 +129,7 @@ def recognise_live(service: Service, samples: Samples, language: str) -> tuple[S
         text=" ".join(word.text for word in heard.final_words()),
         audio_s=client.seconds,
         cpu_s=service.cpu_s - before,
-        states=[
-            *((shot.at, shot.stable, shot.words) for shot in heard.snapshots),
-        ],
+        states=[(shot.at, shot.stable, shot.words) for shot in heard.snapshots],
         end_lag_s=heard.finished_at - client.seconds,
         complete=heard.finished is not None and not heard.problems,
     )

@@ -148,11 +148,11 @@ class Heard:
         """The whole transcript."""
         return " ".join(turn.text for turn in self.ordered_turns())
 
-    def final_words(self) -> list[FinalWord]:
-        """All final words in order, with the speakers that the last revision gave them."""
+    def final_words(self, *, revised: bool = True) -> list[FinalWord]:
+        """All final words in order, with the speakers that the last revision gave them, or with those told at first."""
         speakers = {
             (change.words.turn_id, place): change.speaker
-            for revision in self.revisions
+            for revision in (self.revisions if revised else ())
             for change in revision.changes
             for place in range(change.words.first_word, change.words.first_word + change.words.word_count)
         }

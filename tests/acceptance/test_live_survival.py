@@ -55,11 +55,6 @@ def test_live_disconnects(mesh: Mesh, talk: bytes, undisturbed: Heard) -> None:
     assert client.heard.connections > 10
 
 
-def test_live_chunks_come_as_early_as_they_may(mesh: Mesh, talk: bytes, undisturbed: Heard) -> None:
-    client = LiveClient(mesh.address("asr"), talk, RUSSIAN, faults=Faults(seed=5, reorder=256))
-    assert_same(asyncio.run(client.run()), undisturbed)
-
-
 async def test_live_kill(mesh: Mesh, talk: bytes, undisturbed: Heard) -> None:
     client = LiveClient(mesh.address("asr"), talk, RUSSIAN, pace=4.0, faults=Faults(seed=4, resend=0.1))
     async with asyncio.TaskGroup() as tasks:

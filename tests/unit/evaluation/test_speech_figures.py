@@ -62,4 +62,5 @@ def test_a_revision_changes_the_speakers_of_its_words_only() -> None:
     revision = asr_pb2.SpeakerRevision(changes=[change])
     heard.take(asr_pb2.StreamingRecognizeResponse(event_id=2, speaker_revision=revision))
     assert [word.speaker for word in heard.final_words()] == ["S1", "S2", "S2"]
+    assert [word.speaker for word in heard.final_words(revised=False)] == ["S1", "S1", "S1"]
     assert heard.snapshot(3.0).stable == ("so", "it", "begins")
