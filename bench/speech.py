@@ -38,10 +38,12 @@ VARIANTS = [
 ]
 FLOOR = "plain-given"
 """The variant that live speech may be two points worse than."""
+_ENCODER = ("--encoder-model-path", "{model}")
+_DECODER = ("--decoder-model-path", "{checkpoint}", "--custom-alignment-heads", "{heads}")
 POLICIES = {
-    "localagreement": ["--backend", "faster-whisper", "--backend-policy", "localagreement", "--model_dir"],
-    # The default policy wants weights in PyTorch's format for its decoder; given those of CTranslate2, it says so.
-    "default": ["--backend", "faster-whisper", "--model-path"],
+    "localagreement": ["--backend", "faster-whisper", "--backend-policy", "localagreement", "--model_dir", "{model}"],
+    # AlignAtt, the default, decodes with PyTorch; the encoder stays faster-whisper's.
+    "default": ["--backend", "faster-whisper", *_ENCODER, *_DECODER],
 }
 SETTLE_SECONDS = 150.0
 
@@ -115,7 +117,7 @@ def compare(peers: Peers, service: Service | None, clips: Sequence[Clip], thread
         try:
             heard = peers.run(
                 WHISPER_LIVE_KIT,
-                {"arguments": [*arguments, model], "clips": job["clips"], "settle_s": SETTLE_SECONDS},
+                {"model": model, "arguments": arguments, "clips": job["clips"], "settle_s": SETTLE_SECONDS},
             )
         except PeerMissing as error:
             result["missing"][f"whisperlivekit {policy}"] = str(error)

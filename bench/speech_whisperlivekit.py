@@ -2,11 +2,14 @@
 
     PEER_PYTHON bench/speech_whisperlivekit.py < JOB > RESULT
 
-Runs in WhisperLiveKit's environment, without the product. The job is one JSON object on stdin: `arguments` of the server,
-`clips` as a list of `{"path", "language"}` (16 kHz), `settle_s`: seconds to wait for the end after the last sound. The
-result holds for each clip every state that a client saw, as `[seconds since the first sample was due, confirmed text,
-text that may still change]`, and when the end came. Its protocol has no acknowledgements: what is measured is when a
-text that the server confirmed reached its client.
+Runs in WhisperLiveKit's environment, without the product. The job is one JSON object on stdin: `model`, a folder in
+CTranslate2's format; `arguments` of the server, in which `{model}` stands for that folder, `{checkpoint}` for the same
+weights in PyTorch's format and `{heads}` for their alignment heads; `clips`, a list of `{"path", "language"}` (16 kHz
+mono); `settle_s`, seconds to wait for the end after the last sound.
+
+The result holds for each clip every state that a client saw, as `[seconds since the first sample was due, confirmed
+text, text that may still change]`, and when the end came. The protocol has no acknowledgements: what is measured is when
+a text that the server confirmed reached its client.
 """
 
 import asyncio
@@ -26,6 +29,7 @@ from typing import Any
 
 import soundfile
 import websockets
+from speech_weights import convert
 
 CHUNK = 1_600
 """Samples in one message, 100 ms."""
@@ -119,10 +123,15 @@ def main() -> None:
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "server.log")
+        places = {"{model}": job["model"]}
+        if "{checkpoint}" in job["arguments"]:
+            checkpoint = Path(folder, "checkpoint.pt")
+            places |= {"{heads}": convert(Path(job["model"]), checkpoint), "{checkpoint}": str(checkpoint)}
+        arguments = [places.get(argument, argument) for argument in job["arguments"]]
         command = [sys.executable, "-m", "whisperlivekit.basic_server", "--host", "127.0.0.1", "--port", str(port)]
         with log.open("wb") as output:
             server = subprocess.Popen(
-                [*command, "--pcm-input", "--warmup-file", "", "--log-level", "WARNING", *job["arguments"]],
+                [*command, "--pcm-input", "--warmup-file", "", "--log-level", "WARNING", *arguments],
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
