@@ -25,6 +25,7 @@ RATE = 16_000
 CHUNK_SECONDS = 0.1
 _CHUNK_BYTES = int(RATE * CHUNK_SECONDS) * 2
 _FINAL = transcript_pb2.TURN_STATE_FINAL
+LOCAL_ERROR = "Internal error from Core"
 
 Request = asr_pb2.StreamingRecognizeRequest
 Response = asr_pb2.StreamingRecognizeResponse
@@ -292,15 +293,15 @@ class LiveClient:
         self._begun = time.monotonic()
         away_since: float | None = None
         while self.heard.finished is None:
-            before = (self.heard.connections, self.heard.acked)
+            acked = self.heard.acked
             try:
                 await self._connect()
                 away_since = None
             except grpc.RpcError as error:
-                if error.code() is not grpc.StatusCode.UNAVAILABLE or not self._token:
+                if not (_is_break(error) and self._token):
                     raise remote_error(error) from error
                 now = time.monotonic()
-                away_since = now if away_since is None or before[1] != self.heard.acked else away_since
+                away_since = now if away_since is None or acked != self.heard.acked else away_since
                 if now - away_since > self._patience:
                     raise TimeoutError(f"the service is away for {now - away_since:.0f} s") from error
                 await asyncio.sleep(0.2)
@@ -333,6 +334,7 @@ class LiveClient:
                 reading.cancel()
                 breaking.cancel()
                 call.cancel()
+                opened.cancel()
                 await asyncio.gather(reading, breaking, return_exceptions=True)
 
     async def _break(self, call: grpc.aio.StreamStreamCall, wire: Wire) -> None:
@@ -422,6 +424,14 @@ class LiveClient:
 
     def _data(self, sequence: int) -> bytes:
         return self._pcm[(sequence - 1) * _CHUNK_BYTES : sequence * _CHUNK_BYTES]
+
+
+def _is_break(error: grpc.RpcError) -> bool:
+    """Whether the connection is gone, rather than the stream refused."""
+    if error.code() is grpc.StatusCode.UNAVAILABLE:
+        return True
+    # What grpc.aio says by itself when a message cannot be sent any more because the call has just ended.
+    return (error.details() or "").startswith(LOCAL_ERROR)
 
 
 def slope(points: list[tuple[float, float]]) -> float:

@@ -22,7 +22,7 @@ from asr_service.settings import AsrSettings
 from mesh.errors import remote_error
 from mesh.server import host
 from mesh.settings import MeshSettings
-from tests.live import Request, stream_config
+from tests.live import LOCAL_ERROR, Request, stream_config
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.models, pytest.mark.timeout(300)]
 
@@ -34,8 +34,6 @@ EARLY = 256
 SAMPLES = 160
 """In a chunk, 10 ms."""
 
-LOCAL = "Internal error from Core"
-"""What grpc.aio says by itself when a message could not be sent any more because the service has ended the call."""
 TYPED = {
     grpc.StatusCode.INVALID_ARGUMENT,
     grpc.StatusCode.NOT_FOUND,
@@ -142,7 +140,8 @@ async def play(stub: asr_pb2_grpc.AsrServiceStub, order: Order) -> str:
             last = response
     except grpc.aio.AioRpcError as error:
         told = remote_error(error)
-        if told.message.startswith(LOCAL) and not order.finishes:
+        # The service has ended the call before everything was sent; its answer is lost.
+        if told.message.startswith(LOCAL_ERROR) and not order.finishes:
             return "ended while it was sent"
         assert told.code in TYPED, f"{told.code} {told.message}"
         assert told.reason != told.code.name or told.reason == "INVALID_ARGUMENT", told.message
