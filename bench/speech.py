@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -315,9 +316,17 @@ def arguments() -> argparse.Namespace:
     return given
 
 
+def write(file: Path | None, result: dict[str, Any]) -> None:
+    """Keeps the figures, where a file was named."""
+    if file is not None:
+        file.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     """Runs the parts, prints tables, writes the figures."""
     given = arguments()
+    # The service must end with this program, however that is ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     peers = Peers(given.peers, given.cache, given.threads, frozenset(given.again))
     result: dict[str, Any] = {
         "machine": {"cores": len(os.sched_getaffinity(0)), "python": platform.python_version()},
@@ -331,6 +340,7 @@ def main() -> None:
         talk = max(clips, key=lambda clip: soundfile.info(clip.path).duration)
         if "compare" in given.parts:
             result["compare"] = compare(peers, service, clips, given.threads)
+            write(given.json, result)
         if service is not None:
             voices = [clip.samples() for clip in clips]
             work: dict[str, Callable[[], Any]] = {
@@ -339,11 +349,13 @@ def main() -> None:
                 "breaks": lambda: breaks(service, voices, given.minutes or 20.0, given.disconnects),
                 "sounds": lambda: sounds(service, voices, given.sound_seconds),
             }
-            result |= {part: make() for part, make in work.items() if part in given.parts}
+            for part, make in work.items():
+                if part in given.parts:
+                    result[part] = make()
+                    write(given.json, result)
     result["load_after"] = round(os.getloadavg()[0], 1)
     print(show(result))
-    if given.json is not None:
-        given.json.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    write(given.json, result)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -141,6 +142,7 @@ def sweep(service: Service, talk: Samples, counts: Sequence[int], seconds: float
     results = []
     for count in counts:
         results.append(asyncio.run(_streams(service, talk, count, seconds)))
+        print(f"{count} streams: {results[-1]}", file=sys.stderr, flush=True)
         if not results[-1]["steady"]:
             break
     return results
@@ -266,4 +268,5 @@ def sounds(service: Service, speech: Sequence[Samples], seconds: float) -> dict[
             "live_text": heard.text[:200],
             "file_text": text[:200],
         }
+        print(f"{name}: {results[name]}", file=sys.stderr, flush=True)
     return results
