@@ -95,11 +95,13 @@ def speech(samples: Path) -> bytes:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def serves_at_the_end(address: str, speech: bytes) -> Iterator[None]:
-    """After all tests a good stream is understood."""
-    yield
-    heard = asyncio.run(LiveClient(address, speech, stream_config("ru"), patience=60).run())
-    assert "задачам" in heard.text
+def serves(address: str, speech: bytes) -> Iterator[None]:
+    """Before all tests and after them a good stream is understood; the first one also brings the models' own memory."""
+    for moment in range(2):
+        heard = asyncio.run(LiveClient(address, speech, stream_config("ru"), patience=60).run())
+        assert "задачам" in heard.text
+        if moment == 0:
+            yield
 
 
 @pytest.fixture(autouse=True)
@@ -151,7 +153,6 @@ def test_silence_that_hardly_ends(mesh: Mesh, address: str) -> None:
 
 
 async def test_a_client_that_never_reads(mesh: Mesh, address: str, speech: bytes) -> None:
-    before = resident_mb(mesh)
     async with grpc.aio.insecure_channel(address) as channel:
         call = asr_pb2_grpc.AsrServiceStub(channel).StreamingRecognize(timeout=120)
         await call.write(config())
@@ -162,7 +163,8 @@ async def test_a_client_that_never_reads(mesh: Mesh, address: str, speech: bytes
                     await call.write(audio(sequence, speech[start : start + len(SECOND)]))
                 pytest.fail("the service took two hours of audio in a few seconds")
         call.cancel()
-    assert resident_mb(mesh) - before < 200
+    # The default models need up to 1,150 MB while they work.
+    assert resident_mb(mesh) < 1_400
 
 
 async def test_half_open_connections(address: str) -> None:
