@@ -10,7 +10,7 @@ from asr_service.clustering import SpeakerLimits
 from asr_service.diarization import Diarization, diarize
 from asr_service.engine import Engine
 from asr_service.segmentation import LocalActivity, segment_windows
-from asr_service.transcriber import Transcriber, Word, chunk_regions
+from asr_service.transcriber import Transcriber, Word, answered, chunk_regions
 from asr_service.turns import Turn, assemble_turns, attribute_words
 from asr_service.vad import Region, VoiceActivity, detect_regions
 
@@ -69,7 +69,7 @@ def recognize_file(engine: Engine, source: Path, target: Recording, task: Task) 
         AudioUnusable: There is nothing to recognise in the file; see `decode_file`.
         UnknownLanguage: The model does not know the language of the task.
     """
-    transcriber = Transcriber(engine.speech, task.language, task.hot_words)
+    transcriber = Transcriber(engine.speech.languages, task.language, task.hot_words)
     for seconds in decode_file(source, target, engine.max_seconds):
         yield StageProgress(Stage.DECODING, seconds, 0.0)
     total = target.duration
@@ -91,7 +91,8 @@ def recognize_file(engine: Engine, source: Path, target: Recording, task: Task) 
 
     words: list[Word] = []
     for chunk in chunk_regions(_speech(voice, diarization, target.samples), voice.probabilities):
-        words += transcriber.transcribe(target.read(chunk.start, chunk.end), chunk.start / SAMPLE_RATE)
+        audio = target.read(chunk.start, chunk.end)
+        words += answered(engine.speech, transcriber.transcribe(audio, chunk.start / SAMPLE_RATE))
         yield StageProgress(Stage.TRANSCRIBING, chunk.end / SAMPLE_RATE, total)
     turns = assemble_turns(attribute_words(words, diarization))
     yield Transcript(tuple(turns), diarization, total, transcriber.language)
