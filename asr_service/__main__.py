@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -12,9 +13,10 @@ from planerka.asr.v1 import asr_pb2, asr_pb2_grpc
 
 from asr_service.engine import load_engine
 from asr_service.inference import InferenceThread
-from asr_service.servicer import AsrServicer, Rooms
+from asr_service.live_stream import StreamLimits
+from asr_service.servicer import AsrServicer, Rooms, stream_parts
 from asr_service.settings import AsrSettings
-from asr_service.streams import StreamLimits, StreamTable
+from asr_service.streams import StreamTable
 from mesh.errors import NotReady
 from mesh.paths import home, models_root
 from mesh.server import run
@@ -52,9 +54,16 @@ class AsrHosted:
             inference.close()
             raise
         limits = StreamLimits(
-            settings.max_streams, settings.resume_minutes * 60, settings.max_lag, settings.max_hours * 3600
+            settings.max_streams,
+            settings.resume_minutes * 60,
+            settings.max_lag,
+            settings.max_hours * 3600,
+            settings.max_load,
         )
-        self._servicer.rooms = Rooms(engine, inference, StreamTable(folder, inference, limits), folder)
+        build = partial(stream_parts, engine, settings)
+        streams = StreamTable(self._work / "streams", inference, limits, build)
+        await asyncio.to_thread(streams.recover)
+        self._servicer.rooms = Rooms(engine, inference, streams, folder)
 
     async def check(self) -> None:
         """Raises NotReady while models are not loaded or audio cannot be written."""
@@ -65,7 +74,7 @@ class AsrHosted:
             raise NotReady(f"The folder {rooms.folder} cannot be written.", reason="WORK_FOLDER_UNWRITABLE")
 
     async def close(self) -> None:
-        """Drops all streams, ends the inference thread and removes audio in work."""
+        """Puts all streams to sleep, ends the inference thread and removes uploads in work."""
         rooms, self._servicer.rooms = self._servicer.rooms, None
         if rooms is not None:
             await rooms.streams.close()

@@ -33,6 +33,7 @@ __all__ = [
     "DiskFull",
     "EmptyAudio",
     "NoAudioTrack",
+    "Overloaded",
     "StreamBroken",
     "StreamTaken",
     "TooManyChannels",
@@ -175,6 +176,19 @@ class TooManyStreams(Exhausted):
             f"All {limit} live streams of this service are taken. Try again, or start another replica.",
             retry_after=timedelta(seconds=5),
             metadata={"maxStreams": str(limit)},
+        )
+
+
+class Overloaded(Exhausted):
+    """Another live stream would make those that are open fall behind."""
+
+    default_reason = "OVERLOADED"
+
+    def __init__(self, streams: int) -> None:
+        super().__init__(
+            f"The {streams} live streams of this service take all of its time. Try again, or start another replica.",
+            retry_after=timedelta(seconds=10),
+            metadata={"openStreams": str(streams)},
         )
 
 
