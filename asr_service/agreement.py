@@ -66,6 +66,11 @@ class Agreement:
         if (end - self.start) / SAMPLE_RATE > _LONGEST_WINDOW:
             self._leave_behind(end)
 
+    def settle(self, words: Sequence[Word], place: int) -> None:
+        """Takes the words of a careful pass over the whole stretch up to `place`, where nobody speaks."""
+        self._left, self._stable, self._tail = list(words), [], []
+        self.start = place
+
     def _leave_behind(self, end: int) -> None:
         cut = self._cut(end / SAMPLE_RATE - _KEPT)
         if cut:

@@ -9,6 +9,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from asr_service.engine import Engine
 from asr_service.recognizer import Stage, StageProgress, Task, Transcript
 from asr_service.transcriber import Transcriber, Word, answered, chunk_regions
 from asr_service.turns import SpokenWord, Turn, assemble_turns
-from asr_service.vad import FRAME, Endpointer, Region, VadSettings, VoiceDetector, without_overlap
+from asr_service.vad import FRAME, Endpointer, Region, VadSettings, VoiceDetector, voiced_seconds, without_overlap
 
 __all__ = ["ChannelVoice", "OwnSound", "listen", "recognize_channels"]
 
@@ -157,7 +158,9 @@ def _transcribe(
     ]
     for chunk, number in sorted(work, key=lambda piece: (piece[0].start, piece[1])):
         audio = sounds[number].read(chunk.start, chunk.end)
-        words[number] += answered(engine.speech, transcribers[number].transcribe(audio, chunk.start / SAMPLE_RATE))
+        voiced = partial(voiced_seconds, voices[number].probabilities)
+        heard = transcribers[number].transcribe(audio, chunk.start / SAMPLE_RATE, voiced)
+        words[number] += answered(engine.speech, heard)
         yield StageProgress(Stage.TRANSCRIBING, chunk.start / SAMPLE_RATE, total)
     turns = [turn for number, said in enumerate(words) for turn in _turns(said, number if task.diarize else None)]
     languages = Counter(word.language for said in words for word in said)

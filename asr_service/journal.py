@@ -190,7 +190,7 @@ class KnownAnswers:
 
     def find(self, question: Decoding) -> list[Phrase] | None:
         """The answer, or None where it was never given or concerns words that are not final."""
-        if question.task.fast or self._known is None:
+        if not question.task.lasting or self._known is None:
             return None
         number, phrases = next(self._known, (0, []))
         if number != _fingerprint(question):
@@ -200,7 +200,7 @@ class KnownAnswers:
 
     def keep(self, question: Decoding, phrases: list[Phrase]) -> None:
         """Remembers an answer that the model gave."""
-        if not question.task.fast:
+        if question.task.lasting:
             self._journal.append_answer(question, phrases)
 
 

@@ -416,7 +416,7 @@ class LiveStream:
         if known is not None:
             return known
         phrases, seconds = await self._inference.decode(self._model, question)
-        if not question.task.fast:
+        if question.task.lasting:
             self._spend(seconds)
             self._known.keep(question, phrases)
         return phrases

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from pathlib import Path
 
 from asr_service.audio import SAMPLE_RATE, AudioSource, Recording, decode_file
@@ -12,7 +13,7 @@ from asr_service.engine import Engine
 from asr_service.segmentation import LocalActivity, segment_windows
 from asr_service.transcriber import Transcriber, Word, answered, chunk_regions
 from asr_service.turns import Turn, assemble_turns, attribute_words
-from asr_service.vad import Region, VoiceActivity, detect_regions
+from asr_service.vad import Region, VoiceActivity, detect_regions, voiced_seconds
 
 __all__ = ["Stage", "StageProgress", "Task", "Transcript", "recognize_file", "speakers_of"]
 
@@ -92,7 +93,8 @@ def recognize_file(engine: Engine, source: Path, target: Recording, task: Task) 
     words: list[Word] = []
     for chunk in chunk_regions(_speech(voice, diarization, target.samples), voice.probabilities):
         audio = target.read(chunk.start, chunk.end)
-        words += answered(engine.speech, transcriber.transcribe(audio, chunk.start / SAMPLE_RATE))
+        heard = transcriber.transcribe(audio, chunk.start / SAMPLE_RATE, partial(voiced_seconds, voice.probabilities))
+        words += answered(engine.speech, heard)
         yield StageProgress(Stage.TRANSCRIBING, chunk.end / SAMPLE_RATE, total)
     turns = assemble_turns(attribute_words(words, diarization))
     yield Transcript(tuple(turns), diarization, total, transcriber.language)

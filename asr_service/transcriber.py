@@ -4,9 +4,9 @@ The engine behind it is a `SpeechModel`; this module guards its output and decid
 """
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +23,15 @@ __all__ = [
     "Phrase",
     "SpeechModel",
     "Transcriber",
+    "Voiced",
     "Word",
     "answered",
     "chunk_regions",
 ]
 
 T = TypeVar("T")
+Voiced: TypeAlias = Callable[[float, float], float]
+"""Seconds of speech between two moments of the recording."""
 
 CHUNK_SECONDS = 28.0
 """Longest stretch given to the model: Whisper sees 30 s, the rest is room for its timestamps."""
@@ -39,6 +42,10 @@ _SURE_LANGUAGE = 0.7
 _PROMPT_WORDS = 40
 _PROMPT_SECONDS = 10.0
 """What was said earlier than this before a chunk is no prompt for it."""
+_SKIPPED = 1.0
+"""Seconds of speech without words that were left out rather than misheard."""
+_MARGIN = 0.2
+_LONGEST_WORD = 1.0
 _IMPROBABLE = -0.8
 """Mean log probability of the tokens below which the chunk is decoded again without its prompt."""
 _RECITAL = 12
@@ -72,7 +79,9 @@ class DecodingTask:
     careful: bool = False
     """Second try after a loop: repetitions are made expensive."""
     fast: bool = False
-    """Greedy, for provisional text."""
+    """Greedy."""
+    lasting: bool = True
+    """Whether the words will be final."""
 
 
 @dataclass(frozen=True)
@@ -154,34 +163,50 @@ class Transcriber:
         """Language of most words so far; empty when nothing was said."""
         return self._heard.most_common(1)[0][0] if self._heard else ""
 
-    def transcribe(self, audio: Samples, start: float) -> Generator[Decoding, list[Phrase], list[Word]]:
+    def transcribe(self, audio: Samples, start: float, voiced: Voiced) -> Generator[Decoding, list[Phrase], list[Word]]:
         """The final words of a chunk that starts `start` seconds into the recording."""
-        task = DecodingTask(self._language, self._hot_words, self._prompt(start))
-        phrases = yield from self._in_its_language(audio, task)
-        phrases = yield from self._guarded(audio, task, phrases)
-        words = _placed(phrases, start, start + len(audio) / SAMPLE_RATE)
+        end = start + len(audio) / SAMPLE_RATE
+        words = yield from self._decoded(audio, start, [])
+        # Whisper sometimes leaves out the beginning, the end or a sentence; where people speak without words, it is asked again.
+        for since, until in _skipped(words, start, end, voiced):
+            before = [word for word in words if word.end <= since + _MARGIN]
+            first, last = max(since - _MARGIN, start), min(until + _MARGIN, end)
+            rest = audio[int((first - start) * SAMPLE_RATE) : int((last - start) * SAMPLE_RATE)]
+            found = yield from self._decoded(rest, first, before)
+            found = [word for word in found if since <= (word.start + word.end) / 2 <= until]
+            words = [*before, *found, *words[len(before) :]]
         self._heard.update(word.language for word in words)
         self._said = [*self._said, *words][-_PROMPT_WORDS:]
         return words
 
     def listen(
-        self, audio: Samples, start: float, before: str, known: Sequence[str]
+        self, audio: Samples, start: float, before: str = "", known: Sequence[str] = (), *, fast: bool = True
     ) -> Generator[Decoding, list[Phrase], list[Word]]:
         """The words behind the `known` ones of a chunk that goes on, for now.
 
         `known` words stand at its beginning; `before` was said in the same stretch before it. Teaches this transcriber nothing.
         """
         prompt = f"{self._prompt(start)} {before}".strip()
-        task = DecodingTask(self._language, self._hot_words, prompt, " ".join(known), fast=True)
+        task = DecodingTask(self._language, self._hot_words, prompt, " ".join(known), fast=fast, lasting=False)
         phrases = yield from self._in_its_language(audio, task)
         fresh = [_said_once(replace(phrase, words=phrase.words[len(known) :])) for phrase in phrases]
         return _placed(fresh, start, start + len(audio) / SAMPLE_RATE)
 
-    def _prompt(self, start: float) -> str:
-        """The last words, unless they were said so long ago that another matter is likely."""
-        if not self._said or start - self._said[-1].end > _PROMPT_SECONDS:
+    def _decoded(
+        self, audio: Samples, start: float, before: Sequence[Word]
+    ) -> Generator[Decoding, list[Phrase], list[Word]]:
+        """The words of a chunk after `before`, with second tries."""
+        task = DecodingTask(self._language, self._hot_words, self._prompt(start, before))
+        phrases = yield from self._in_its_language(audio, task)
+        phrases = yield from self._guarded(audio, task, phrases)
+        return _placed(phrases, start, start + len(audio) / SAMPLE_RATE)
+
+    def _prompt(self, start: float, words: Sequence[Word] = ()) -> str:
+        """The last words, `words` among them, unless they were said so long ago that another matter is likely."""
+        said = [*self._said, *words][-_PROMPT_WORDS:]
+        if not said or start - said[-1].end > _PROMPT_SECONDS:
             return ""
-        return " ".join(word.text for word in self._said)
+        return " ".join(word.text for word in said)
 
     def _in_its_language(self, audio: Samples, task: DecodingTask) -> Generator[Decoding, list[Phrase], list[Phrase]]:
         phrases = yield Decoding(audio, task)
@@ -224,6 +249,16 @@ def _improbable(phrases: Sequence[Phrase]) -> bool:
 def _recites(text: str, prompt: str) -> bool:
     """Whether a longer text is just the end of what was said before."""
     return len(text) > _RECITAL and prompt.endswith(text)
+
+
+def _skipped(words: Sequence[Word], start: float, end: float, voiced: Voiced) -> list[tuple[float, float]]:
+    """Where between two moments people speak for long and no word stands."""
+    if not words:
+        return []
+    # Alignment stretches a word over what was left out before it.
+    begun = [max(word.start, word.end - _LONGEST_WORD) for word in words]
+    gaps = zip([start, *(word.end for word in words)], [*begun, end], strict=True)
+    return [(since, until) for since, until in gaps if until - since > _SKIPPED and voiced(since, until) > _SKIPPED]
 
 
 def _placed(phrases: Sequence[Phrase], start: float, end: float) -> list[Word]:
