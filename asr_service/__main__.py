@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -13,9 +14,10 @@ from planerka.asr.v1 import asr_pb2, asr_pb2_grpc
 from asr_service.engine import load_engine
 from asr_service.inference import InferenceThread
 from asr_service.known_voices import KnownVoices
-from asr_service.servicer import AsrServicer, Rooms
+from asr_service.live_stream import StreamLimits
+from asr_service.servicer import AsrServicer, Rooms, stream_parts
 from asr_service.settings import AsrSettings
-from asr_service.streams import StreamLimits, StreamTable
+from asr_service.streams import StreamTable
 from asr_service.voice_cipher import load_cipher
 from asr_service.voice_store import VoiceStore
 from mesh.errors import NotReady
@@ -58,9 +60,16 @@ class AsrHosted:
             await voices.close()
             raise
         limits = StreamLimits(
-            settings.max_streams, settings.resume_minutes * 60, settings.max_lag, settings.max_hours * 3600
+            settings.max_streams,
+            settings.resume_minutes * 60,
+            settings.max_lag,
+            settings.max_hours * 3600,
+            settings.max_load,
         )
-        self._servicer.rooms = Rooms(engine, inference, StreamTable(folder, inference, limits), folder, voices)
+        build = partial(stream_parts, engine, settings, voices)
+        streams = StreamTable(self._work / "streams", inference, limits, build)
+        await asyncio.to_thread(streams.recover)
+        self._servicer.rooms = Rooms(engine, inference, streams, folder, voices)
 
     async def _open_voices(self) -> KnownVoices:
         settings = self._settings
@@ -80,7 +89,7 @@ class AsrHosted:
         await rooms.voices.check()
 
     async def close(self) -> None:
-        """Drops all streams, ends the inference thread and removes audio in work."""
+        """Puts all streams to sleep, ends the inference thread and removes uploads in work."""
         rooms, self._servicer.rooms = self._servicer.rooms, None
         if rooms is not None:
             await rooms.streams.close()

@@ -9,6 +9,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,9 @@ from asr_service.crosstalk import CONTEXT, find_copies
 from asr_service.diarization import Diarization, Span
 from asr_service.engine import Engine
 from asr_service.recognizer import Stage, StageProgress, Task, Transcript
-from asr_service.transcriber import Transcriber, Word, chunk_regions
+from asr_service.transcriber import Transcriber, Word, answered, chunk_regions
 from asr_service.turns import SpokenWord, Turn, assemble_turns
-from asr_service.vad import FRAME, Endpointer, Region, VadSettings, VoiceDetector, without_overlap
+from asr_service.vad import FRAME, Endpointer, Region, VadSettings, VoiceDetector, voiced_seconds, without_overlap
 
 __all__ = ["ChannelVoice", "OwnSound", "listen", "recognize_channels"]
 
@@ -147,7 +148,7 @@ def _transcribe(
 ) -> Iterator[StageProgress | Transcript]:
     total = channels[0].duration
     # A speaker keeps the language, so each channel has a memory of its own.
-    transcribers = [Transcriber(engine.speech, task.language, task.hot_words) for _ in channels]
+    transcribers = [Transcriber(engine.speech.languages, task.language, task.hot_words) for _ in channels]
     sounds = [OwnSound(channel, voice.copies) for channel, voice in zip(channels, voices, strict=True)]
     words: list[list[Word]] = [[] for _ in channels]
     work = [
@@ -157,7 +158,9 @@ def _transcribe(
     ]
     for chunk, number in sorted(work, key=lambda piece: (piece[0].start, piece[1])):
         audio = sounds[number].read(chunk.start, chunk.end)
-        words[number] += transcribers[number].transcribe(audio, chunk.start / SAMPLE_RATE)
+        voiced = partial(voiced_seconds, voices[number].probabilities)
+        heard = transcribers[number].transcribe(audio, chunk.start / SAMPLE_RATE, voiced)
+        words[number] += answered(engine.speech, heard)
         yield StageProgress(Stage.TRANSCRIBING, chunk.start / SAMPLE_RATE, total)
     turns = [turn for number, said in enumerate(words) for turn in _turns(said, number if task.diarize else None)]
     languages = Counter(word.language for said in words for word in said)

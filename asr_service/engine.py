@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from asr_service.adapters import ModelOptions, open_model, open_whisper
-from asr_service.adapters.routed import DetectingWhisper, RoutedModel
+from asr_service.adapters.faster_whisper import FasterWhisper
+from asr_service.adapters.routed import RoutedModel
 from asr_service.adapters.sortformer import Sortformer
 from asr_service.audio import SAMPLE_RATE
 from asr_service.clustering import load_nemo, load_nemo_online
@@ -94,7 +95,7 @@ def load_engine(settings: AsrSettings, store: Store) -> Engine:
     )
 
 
-def _whisper(wanted: str, opened: Callable[[str], DetectingWhisper]) -> DetectingWhisper:
+def _whisper(wanted: str, opened: Callable[[str], FasterWhisper]) -> FasterWhisper:
     """Whisper on the wanted device; CTranslate2 sees a GPU also where its libraries are missing, and fails only in use."""
     device = resolve_device(wanted)
     if device == "cuda":

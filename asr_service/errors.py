@@ -45,6 +45,7 @@ __all__ = [
     "EmptyAudio",
     "EngineMissing",
     "NoAudioTrack",
+    "Overloaded",
     "SampleUnusable",
     "SeveralVoices",
     "StreamBroken",
@@ -224,6 +225,19 @@ class TooManyStreams(Exhausted):
             f"All {limit} live streams of this service are taken. Try again, or start another replica.",
             retry_after=timedelta(seconds=5),
             metadata={"maxStreams": str(limit)},
+        )
+
+
+class Overloaded(Exhausted):
+    """Another live stream would make those that are open fall behind."""
+
+    default_reason = "OVERLOADED"
+
+    def __init__(self, streams: int) -> None:
+        super().__init__(
+            f"The {streams} live streams of this service take all of its time. Try again, or start another replica.",
+            retry_after=timedelta(seconds=10),
+            metadata={"openStreams": str(streams)},
         )
 
 

@@ -13,7 +13,7 @@ The numbers are fitted by `bench/fit_voices.py` and lie in `identification.json`
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -130,6 +130,11 @@ def identify(
     """
     if len(voices) == 0 or not enrolled:
         return ()
+    # A live recording may have numbers that nobody has any more.
+    present = np.flatnonzero(voices.any(axis=1))
+    if len(present) < len(voices):
+        found = identify(voices[present], np.asarray(seconds)[present], enrolled, threshold, calibration)
+        return tuple(replace(match, speaker=int(present[match.speaker])) for match in found)
     people = np.stack([voice.vector for voice in enrolled])
     spoken = np.array([voice.seconds for voice in enrolled])
     sure = probabilities(voices, np.asarray(seconds, dtype=np.float64), people, spoken, calibration or built_in())
@@ -179,8 +184,8 @@ def pair_features(
 
 
 def seconds_of(diarization: Diarization) -> Floats:
-    """Speech of each speaker in seconds [speakers]."""
-    seconds = np.zeros(diarization.speakers)
+    """Speech of each speaker in seconds [speakers], 0 for a number that nobody has."""
+    seconds = np.zeros(len(diarization.voices))
     for span in diarization.spans:
         seconds[span.speaker] += span.end - span.start
     return seconds

@@ -1,43 +1,71 @@
-"""One live recording: turns while people speak, and corrected speakers at the end.
+"""One live recording: words while people speak, speakers as they are known, and all speakers anew at the end.
 
-A stretch of speech ends with a pause, or is cut after 24 seconds where speech is least probable; it is then transcribed
-as a whole and FINAL. Speakers are the nearest voices heard so far until the recording ends, when all of it is clustered
-anew and changed speakers are told as a revision. All methods run on the inference thread.
+A stretch of speech ends with a pause, or is cut where speech is least probable when it gets long. While it goes on, passes over
+it give provisional and stable words; when it has ended it is transcribed as a whole and FINAL. Final words and speakers depend
+on the audio alone: all of their work happens at fixed places of the recording, however the audio came and however busy the
+service was. Passes happen when there is time for them.
+
+All methods are generators that run on the inference thread. They yield events, questions to the speech model (and are sent its
+phrases), and None where other recordings may take their turn.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from asr_service.audio import SAMPLE_RATE, Excerpt, Recording
-from asr_service.diarization import Diarization
+from asr_service.agreement import Agreement
+from asr_service.audio import SAMPLE_RATE, Recording
+from asr_service.diarization import Diarization, Span
 from asr_service.engine import Engine
-from asr_service.recognizer import Task, speakers_of
-from asr_service.segmentation import WINDOW
-from asr_service.transcriber import Transcriber, Word
+from asr_service.identification import EnrolledVoice, VoiceMatch, identify
+from asr_service.live_speakers import LiveSpeakers
+from asr_service.recognizer import Task
+from asr_service.transcriber import Decoding, Phrase, Transcriber, Word
 from asr_service.turns import SpokenWord, Turn, assemble_turns, attribute_words
-from asr_service.vad import FRAME, Endpointer, Region, VoiceActivity
-from asr_service.voices import LiveVoices, keep_numbers
+from asr_service.vad import FRAME, Endpointer, Region, voiced_seconds
+from asr_service.voices import keep_numbers
 
 __all__ = [
     "Ended",
     "LiveEvent",
     "LiveRecognition",
     "LiveTurn",
+    "LiveWork",
+    "Recognised",
     "Revised",
     "SpeakerChange",
     "SpeechBegan",
     "SpeechPaused",
+    "Timeline",
 ]
 
-_LIVE_SILENCE = 0.6
+_BLOCK = 4 * FRAME
+"""Samples that are listened to at a time (128 ms); fixed, for the last bits of a result may depend on it."""
+_SILENCE = 0.6
 """Seconds of silence that end a stretch; a bit more than in files, for each stretch is transcribed alone."""
+_PADDING = 0.6
+"""Seconds around a stretch that are transcribed with it; distant voices lose words with less (measured: 5 points of WER)."""
 _LONGEST_STRETCH = 24.0
-_SHORTEST_INTERIM = 1.0
-_STEP = 10 * SAMPLE_RATE
-"""Samples listened to before results are given out."""
+"""Seconds; shorter ones are cut in the middle of sentences more often, and the words beside a cut are misheard (measured)."""
+_SHORTEST_PASS = 0.5
+"""Seconds of speech before the first pass over a stretch."""
+_BREATH = 0.2
+"""Seconds of silence inside a stretch in which a careful pass has time."""
+_CAREFUL_AFTER = 2.0
+"""Seconds of new speech that are worth a careful pass, which corrects what the quick ones misheard: their words stand on
+less context than the final ones, and about one in twelve would change only at the end of the stretch."""
+_SPEAKER_STEP = 4 * _BLOCK
+"""Samples between two looks at who speaks."""
+_GUESS_STEP = 2 * SAMPLE_RATE
+_REVISED_TURNS = 200
+"""Turns whose speakers are looked at again while the recording goes on; all are at its end."""
+_CAUGHT_UP = 1.0
+"""Seconds of audio that may wait when a pass begins; with more, final words come first."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +84,14 @@ class SpeechPaused:
 
 @dataclass(frozen=True)
 class LiveTurn:
-    """A turn, or a new version of one; without words it takes back a provisional turn."""
+    """A turn, or a new version of one; without words it takes back a turn that was not final."""
 
     number: int
     """From 1, in order of time."""
     revision: int
     final: bool
     turn: Turn | None
+    stable_words: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,6 +114,22 @@ class Revised:
 
 
 @dataclass(frozen=True)
+class Timeline:
+    """Who speaks when between `start` and `end` in seconds; the whole recording where `end` is None."""
+
+    spans: tuple[Span, ...]
+    start: float = 0.0
+    end: float | None = None
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """The voices that are enrolled people, as far as is known now."""
+
+    matches: tuple[VoiceMatch, ...]
+
+
+@dataclass(frozen=True)
 class Ended:
     """The recording is finished."""
 
@@ -94,31 +139,53 @@ class Ended:
     language: str
 
 
-LiveEvent = SpeechBegan | SpeechPaused | LiveTurn | Revised | Ended
+LiveEvent: TypeAlias = SpeechBegan | SpeechPaused | LiveTurn | Revised | Timeline | Recognised | Ended
+LiveWork: TypeAlias = Generator[LiveEvent | Decoding | None, list[Phrase], None]
 
 
 class LiveRecognition:
     """The recogniser of one live recording, which another thread appends to."""
 
-    def __init__(self, engine: Engine, recording: Recording, task: Task, interim_seconds: float | None) -> None:
-        """`interim_seconds` is the least time between provisional versions, None for none.
+    def __init__(
+        self,
+        engine: Engine,
+        recording: Recording,
+        task: Task,
+        interim_seconds: float | None,
+        enrolled: Callable[[], Sequence[EnrolledVoice]] = tuple,
+    ) -> None:
+        """`interim_seconds` is the least audio between two passes over running speech, None for no passes.
+
+        `enrolled` tells at any moment whose voices may be recognised.
 
         Raises:
             UnknownLanguage: The model does not know the language of the task.
         """
-        self._engine = engine
         self._recording = recording
         self._task = task
         self._interim = interim_seconds
-        self._transcriber = Transcriber(engine.speech, task.language, task.hot_words)
+        self._transcriber = Transcriber(engine.speech.languages, task.language, task.hot_words)
         self._stream = engine.detector.stream()
-        self._endpointer = Endpointer(replace(engine.vad, min_silence=_LIVE_SILENCE))
-        self._voices = LiveVoices(task.limits.most)
-        self._probabilities: list[NDArray[np.float16]] = []
+        self._endpointer = Endpointer(replace(engine.vad, min_silence=_SILENCE, padding=_PADDING))
+        self._voice = _Growing()
+        self._speakers = (
+            LiveSpeakers(engine.segmenter, engine.encoder, recording, task.limits, engine.segmentation_step)
+            if task.diarize
+            else None
+        )
+        self._enrolled = enrolled
+        self._voice_confidence = engine.voice_confidence
+        self._matches: tuple[VoiceMatch, ...] = ()
+        self._seconds: defaultdict[int, float] = defaultdict(float)
+        self._guess = Diarization()
+        self._guessed = 0
+        self._generation = 0
         self._heard = 0
         self._closed = 0
         self._closing: int | None = None
-        self._next_interim = 0.0
+        self._flushes: list[int] = []
+        self._agreement: Agreement | None = None
+        self._passed = 0
         self._open_revision = 0
         self._turns: list[Turn] = []
 
@@ -131,49 +198,59 @@ class LiveRecognition:
     def final_seconds(self) -> float:
         """Audio whose words are final."""
         begun = [since for since in (self._endpointer.running_since, self._closing) if since is not None]
-        return min([self._heard, self._position, *begun]) / SAMPLE_RATE
+        return min([self._heard, *begun]) / SAMPLE_RATE
 
-    def advance(self) -> Iterator[LiveEvent | None]:
-        """Works through what was recorded since; yields events, and None where others may take their turn."""
-        while self._heard < self._recording.samples:
-            start, self._heard = self._heard, min(self._heard + _STEP, self._recording.samples)
-            yield from self._listen(start, self._heard)
-            yield None
-        since = self._endpointer.running_since
-        if self._interim is None or since is None or self.listened_seconds < self._next_interim:
-            return
-        if self._heard - since >= _SHORTEST_INTERIM * SAMPLE_RATE:
-            self._next_interim = self.listened_seconds + self._interim
-            yield from self._provisional(Region(max(since, self._closed), self._heard))
+    def flush_at(self, sample: int) -> None:
+        """Makes everything up to `sample` final once it is heard, wherever a word may stand there."""
+        self._flushes.append(sample)
 
-    def flush(self) -> Iterator[LiveEvent | None]:
-        """Makes everything said so far final."""
-        yield from self.advance()
-        for region in self._endpointer.finish():
-            yield from self._close(region)
+    def advance(self) -> LiveWork:
+        """Works through what was recorded since."""
+        while self._heard + _BLOCK <= self._recording.samples:
+            yield from self._hear(self._heard + _BLOCK)
+        # A flush inside the block that is not complete yet has to act now; the speaker may be silent from here on.
+        if self._flushes and self._flushes[0] <= self._recording.samples:
+            yield from self._flush(self._flushes.pop(0))
+        yield from self._pass()
 
-    def finish(self) -> Iterator[LiveEvent | None]:
+    def finish(self) -> LiveWork:
         """Ends the recording: the last stretch, then all speakers anew, then `Ended`."""
         self._interim = None
-        yield from self.flush()
-        words = [word for turn in self._turns for word in turn.words]
-        if self._task.diarize and words:
-            probabilities = np.concatenate(self._probabilities)
+        yield from self.advance()
+        yield from self._hear(self._recording.samples)
+        for region in self._endpointer.finish():
+            yield from self._close(region)
+        if self._speakers is not None:
             diarization = Diarization()
-            for step in speakers_of(self._engine, self._recording, VoiceActivity((), probabilities), self._task.limits):
+            for step in self._speakers.finish(self._voice.values):
                 if isinstance(step, Diarization):
                     diarization = step
                 else:
                     yield None
-            changes = self._revise(attribute_words([word.word for word in words], diarization))
+            words = [word.word for turn in self._turns for word in turn.words]
+            spoken = attribute_words(words, diarization)
+            before = [word.speaker for turn in self._turns for word in turn.words]
+            numbers = keep_numbers(before, [word.speaker for word in spoken])
+            changes = self._revise(0, [_renumbered(word, numbers) for word in spoken])
             if changes:
                 yield Revised(tuple(changes))
+            renumbered = np.zeros((max([*numbers.values(), -1]) + 1, diarization.voices.shape[1]), dtype=np.float32)
+            for speaker, number in numbers.items():
+                renumbered[number] = diarization.voices[speaker]
+            self._seconds.clear()
+            for span in diarization.spans:
+                self._seconds[numbers.get(span.speaker, span.speaker)] += span.end - span.start
+            yield from self._recognise(Diarization((), renumbered))
+            yield Timeline(
+                tuple(replace(span, speaker=numbers.get(span.speaker, span.speaker)) for span in diarization.spans)
+            )
         speakers = {word.speaker for turn in self._turns for word in turn.words} - {None}
         yield Ended(self._recording.duration, len(self._turns), len(speakers), self._transcriber.language)
 
-    def _listen(self, start: int, end: int) -> Iterator[LiveEvent | None]:
+    def _hear(self, end: int) -> LiveWork:
+        start, self._heard = self._heard, end
         probabilities = self._stream.push(self._recording.read(start, end))
-        self._probabilities.append(probabilities.astype(np.float16))
+        self._voice.append(probabilities.astype(np.float16))
         for probability in probabilities:
             before = self._endpointer.running_since
             regions = self._endpointer.push((probability,))
@@ -183,89 +260,174 @@ class LiveRecognition:
             for region in regions:
                 yield from self._close(region)
                 yield SpeechPaused(min(region.end, self._heard) / SAMPLE_RATE)
-            if since is not None and self._position - since > _LONGEST_STRETCH * SAMPLE_RATE:
+            if since is not None and self._endpointer.frames * FRAME - since > _LONGEST_STRETCH * SAMPLE_RATE:
                 yield from self._cut(since)
+        while self._flushes and self._flushes[0] <= end:
+            yield from self._flush(self._flushes.pop(0))
+        if self._speakers is not None and end // _SPEAKER_STEP > start // _SPEAKER_STEP:
+            yield from self._speakers.advance(self._voice.values)
+        yield None
 
-    @property
-    def _position(self) -> int:
-        return self._endpointer.frames * FRAME
-
-    def _cut(self, since: int) -> Iterator[LiveEvent | None]:
+    def _cut(self, since: int) -> LiveWork:
         """Ends a long stretch in its second half, where speech is least probable."""
-        recent = np.concatenate(self._probabilities[-8:]).astype(np.float32)
-        first = sum(map(len, self._probabilities)) - len(recent)
-        low = (since + int(_LONGEST_STRETCH * SAMPLE_RATE / 2)) // FRAME - first
-        high = self._position // FRAME - first
-        smooth = np.convolve(recent, np.full(5, 0.2, dtype=np.float32), "same")
-        frame = first + max(low, 0) + int(np.argmin(smooth[max(low, 0) : high]))
-        region = self._endpointer.cut(frame * FRAME)
+        position = self._endpointer.frames
+        low = (since + int(_LONGEST_STRETCH * SAMPLE_RATE / 2)) // FRAME
+        smooth = np.convolve(
+            self._voice.values[low:position].astype(np.float32), np.full(5, 0.2, dtype=np.float32), "same"
+        )
+        region = self._endpointer.cut((low + int(np.argmin(smooth))) * FRAME)
         if region is not None:
             yield from self._close(region)
 
-    def _close(self, region: Region) -> Iterator[LiveEvent | None]:
-        start, end = max(region.start, self._closed), min(region.end, self._recording.samples)
+    def _flush(self, sample: int) -> LiveWork:
+        for region in self._endpointer.finish():
+            yield from self._close(Region(region.start, max(min(region.end, sample), region.start)))
+
+    def _close(self, region: Region) -> LiveWork:
+        start, end = max(region.start, self._closed), min(region.end, self._recording.samples, self._heard + _BLOCK)
         self._closed = max(end, self._closed)
         self._closing = start
         words: list[Word] = []
         if end > start:
-            words = self._transcriber.transcribe(self._recording.read(start, end), start / SAMPLE_RATE)
-        yield None
-        turns = assemble_turns(self._attributed(words, start, end))
+            audio, voiced = self._recording.read(start, end), partial(voiced_seconds, self._voice.values)
+            words = yield from self._transcriber.transcribe(audio, start / SAMPLE_RATE, voiced)
+        spans: tuple[Span, ...] = ()
+        spoken = [SpokenWord(word, ()) for word in words]
+        if self._speakers is not None and end > start:
+            yield from self._speakers.advance(self._voice.values)
+            diarization = self._speakers.label(start / SAMPLE_RATE, end / SAMPLE_RATE)
+            spans = _inside(diarization.spans, start / SAMPLE_RATE, end / SAMPLE_RATE)
+            spoken = attribute_words(words, diarization)
+            for span in spans:
+                self._seconds[span.speaker] += span.end - span.start
+            yield from self._recognise(diarization)
+        turns = assemble_turns(spoken)
         if not turns and self._open_revision:
             yield LiveTurn(len(self._turns) + 1, self._open_revision + 1, final=True, turn=None)
         for turn in turns:
             self._turns.append(turn)
-            yield LiveTurn(len(self._turns), self._open_revision + 1, final=True, turn=turn)
+            yield LiveTurn(
+                len(self._turns), self._open_revision + 1, final=True, turn=turn, stable_words=len(turn.words)
+            )
             self._open_revision = 0
         self._open_revision = 0
+        self._agreement = None
         self._closing = None
+        if self._speakers is not None:
+            yield Timeline(spans, start / SAMPLE_RATE, end / SAMPLE_RATE)
+            yield from self._look_back(self._speakers)
 
-    def _attributed(self, words: list[Word], start: int, end: int) -> list[SpokenWord]:
-        """Gives the words of a stretch (samples) their speakers under the numbers of this recording."""
-        if not words or not self._task.diarize:
-            return [SpokenWord(word, ()) for word in words]
-        # A full window of the past makes the segmentation as good as in a file.
-        begin = max(min(start, end - WINDOW), 0)
-        excerpt = Excerpt(self._recording, begin, end)
-        everything = VoiceActivity((), np.ones(excerpt.samples // FRAME + 1, dtype=np.float16))
-        local = Diarization()
-        for step in speakers_of(self._engine, excerpt, everything, replace(self._task.limits, smallest=0)):
-            if isinstance(step, Diarization):
-                local = step
-        offset, since = begin / SAMPLE_RATE, (start - begin) / SAMPLE_RATE
-        seconds = [
-            sum(max(0.0, span.end - max(span.start, since)) for span in local.spans if span.speaker == speaker)
-            for speaker in range(local.speakers)
-        ]
-        numbers = self._voices.assign(local.voices, seconds)
-        shifted = [replace(word, start=word.start - offset, end=word.end - offset) for word in words]
-        return [
-            SpokenWord(word, tuple((numbers[speaker], share) for speaker, share in spoken.speakers))
-            for word, spoken in zip(words, attribute_words(shifted, local), strict=True)
-        ]
+    def _recognise(self, diarization: Diarization) -> Iterator[LiveEvent]:
+        """Tells which of the voices are enrolled people, when that changes."""
+        seconds = [self._seconds[number] for number in range(len(diarization.voices))]
+        matches = identify(diarization.voices, seconds, self._enrolled(), self._voice_confidence)
+        if [(match.speaker, match.person_id) for match in matches] != [
+            (match.speaker, match.person_id) for match in self._matches
+        ]:
+            self._matches = matches
+            yield Recognised(matches)
 
-    def _provisional(self, region: Region) -> Iterator[LiveEvent]:
-        audio = self._recording.read(region.start, region.end)
-        words = self._transcriber.transcribe(audio, region.start / SAMPLE_RATE, provisional=True)
-        if words:
-            self._open_revision += 1
-            turn = Turn(None, tuple(SpokenWord(word, ()) for word in words))
-            yield LiveTurn(len(self._turns) + 1, self._open_revision, final=False, turn=turn)
+    def _look_back(self, speakers: LiveSpeakers) -> Iterator[LiveEvent]:
+        """Tells where the speakers of the last turns turn out to be others."""
+        if speakers.generation == self._generation:
+            return
+        self._generation = speakers.generation
+        first = max(len(self._turns) - _REVISED_TURNS, 0)
+        spoken: list[SpokenWord] = []
+        for turn in self._turns[first:]:
+            spoken += attribute_words([word.word for word in turn.words], speakers.label(turn.start, turn.end))
+        changes = self._revise(first, spoken)
+        if changes:
+            yield Revised(tuple(changes))
 
-    def _revise(self, spoken: list[SpokenWord]) -> list[SpeakerChange]:
-        before = [word.speaker for turn in self._turns for word in turn.words]
-        numbers = keep_numbers(before, [word.speaker for word in spoken])
+    def _pass(self) -> LiveWork:
+        """Listens to the running stretch, when enough of it is new and nothing more urgent waits."""
+        since = self._endpointer.running_since
+        if self._interim is None or since is None:
+            return
+        start = max(since, self._closed)
+        if self._agreement is None:
+            self._agreement = Agreement(start)
+            self._passed = start + int(max(_SHORTEST_PASS - self._interim, 0.0) * SAMPLE_RATE)
+        agreement = self._agreement
+        waiting = self._recording.samples - self._heard
+        fresh = (self._heard - agreement.start) / SAMPLE_RATE
+        careful = self._endpointer.silence >= _BREATH * SAMPLE_RATE and fresh >= _CAREFUL_AFTER
+        due = careful or self._heard - self._passed >= self._interim * SAMPLE_RATE
+        if not due or waiting > _CAUGHT_UP * SAMPLE_RATE:
+            return
+        self._passed = self._heard
+        if careful:
+            audio = self._recording.read(start, self._heard)
+            words = yield from self._transcriber.listen(audio, start / SAMPLE_RATE, fast=False)
+            agreement.settle(words, self._heard - self._endpointer.silence // 2)
+        else:
+            audio = self._recording.read(agreement.start, self._heard)
+            words = yield from self._transcriber.listen(
+                audio, agreement.start / SAMPLE_RATE, agreement.before, agreement.known
+            )
+            agreement.take(words, self._heard)
+        words = agreement.words
+        if not words:
+            return
+        spoken = [SpokenWord(word, ()) for word in words]
+        if self._speakers is not None:
+            if not self._open_revision or self._heard - self._guessed >= _GUESS_STEP:
+                # Who speaks changes seldom, and the answer costs about as much as a pass.
+                self._guessed = self._heard
+                self._guess = self._speakers.guess(start / SAMPLE_RATE, self._heard / SAMPLE_RATE)
+            spoken = attribute_words(words, self._guess)
+        self._open_revision += 1
+        turn = Turn(_most_heard(spoken), tuple(spoken))
+        stable = agreement.stable_words
+        yield LiveTurn(len(self._turns) + 1, self._open_revision, final=False, turn=turn, stable_words=stable)
+
+    def _revise(self, first: int, spoken: Sequence[SpokenWord]) -> list[SpeakerChange]:
+        """Gives the words of the turns from index `first` on the speakers of `spoken`; tells what changed."""
         changes: list[SpeakerChange] = []
         place = 0
-        for index, turn in enumerate(self._turns):
-            after = [
-                SpokenWord(word.word, tuple((numbers.get(speaker, speaker), share) for speaker, share in word.speakers))
-                for word in spoken[place : place + len(turn.words)]
-            ]
+        for index, turn in enumerate(self._turns[first:], start=first):
+            after = list(spoken[place : place + len(turn.words)])
             place += len(turn.words)
-            changes += _changes(index + 1, turn.words, after)
-            self._turns[index] = Turn(after[0].speaker, tuple(after))
+            found = _changes(index + 1, turn.words, after)
+            if found:
+                changes += found
+                self._turns[index] = Turn(_most_heard(after), tuple(after))
         return changes
+
+
+class _Growing:
+    """Voice probabilities, one for each frame, that are added to all the time."""
+
+    def __init__(self) -> None:
+        self._all = np.zeros(4096, dtype=np.float16)
+        self._size = 0
+
+    @property
+    def values(self) -> NDArray[np.float16]:
+        """What was added so far."""
+        return self._all[: self._size]
+
+    def append(self, values: NDArray[np.float16]) -> None:
+        """Adds values at the end."""
+        if self._size + len(values) > len(self._all):
+            self._all = np.concatenate([self._all, np.zeros_like(self._all)])
+        self._all[self._size : self._size + len(values)] = values
+        self._size += len(values)
+
+
+def _inside(spans: Sequence[Span], start: float, end: float) -> tuple[Span, ...]:
+    cut = [replace(span, start=max(span.start, start), end=min(span.end, end)) for span in spans]
+    return tuple(span for span in cut if span.end > span.start)
+
+
+def _most_heard(spoken: Sequence[SpokenWord]) -> int | None:
+    speakers = [word.speaker for word in spoken if word.speaker is not None]
+    return max(dict.fromkeys(speakers), key=speakers.count, default=None)
+
+
+def _renumbered(word: SpokenWord, numbers: dict[int, int]) -> SpokenWord:
+    return SpokenWord(word.word, tuple((numbers.get(speaker, speaker), share) for speaker, share in word.speakers))
 
 
 def _changes(number: int, before: tuple[SpokenWord, ...], after: list[SpokenWord]) -> list[SpeakerChange]:

@@ -104,6 +104,18 @@ class LiveSpeakers:
 
     def label(self, start: float, end: float) -> Diarization:
         """The best that is known now about a stretch in seconds, with lasting numbers and times of the recording."""
+        answer, last = self._answer(start, end)
+        self._remember(answer, last)
+        return answer
+
+    def guess(self, start: float, end: float) -> Diarization:
+        """As `label`, for words that are not final: leaves no trace in later answers, so it may be asked at any moment."""
+        online, self._online = self._online, self._online.copied()
+        answer, _ = self._answer(start, end)
+        self._online = online
+        return answer
+
+    def _answer(self, start: float, end: float) -> tuple[Diarization, int]:
         first, last = int(start / FRAME_SECONDS), int(np.ceil(end / FRAME_SECONDS))
         activity = self._around(first, last)
         low = bisect_left(self._pieces, (first - _REACH) * FRAME_SECONDS, key=lambda piece: piece.start)
@@ -118,11 +130,9 @@ class LiveSpeakers:
             links_of = functools.partial(voice_links, activity)
             self._online.meet(vectors[unknown:], pieces[unknown:], *known, links_of)
         if not self._online.numbers:
-            return Diarization()
+            return Diarization(), last
         scores, count = vote(activity, pieces, vectors, self._online.centres, first)
-        answer = decide(scores, count, self._online.centres, self._online.numbers, first)
-        self._remember(answer, last)
-        return answer
+        return decide(scores, count, self._online.centres, self._online.numbers, first), last
 
     def finish(self, voice: NDArray[np.float16]) -> Iterator[float | Diarization]:
         """Ends the recording: yields the seconds done after each step, and last the `Diarization` of all of it.

@@ -8,7 +8,7 @@ from planerka.common.v1 import time_pb2, transcript_pb2
 from asr_service.clustering import SpeakerLimits
 from asr_service.diarization import Span
 from asr_service.identification import VoiceMatch
-from asr_service.live import Ended, LiveEvent, LiveTurn, Revised, SpeechBegan, SpeechPaused
+from asr_service.live import Ended, LiveEvent, LiveTurn, Recognised, Revised, SpeechBegan, SpeechPaused, Timeline
 from asr_service.recognizer import Stage, StageProgress, Task, Transcript
 from asr_service.turns import SpokenWord, Turn, speaker_name
 from mesh.errors import InvalidArgument, Violation
@@ -61,8 +61,12 @@ def _word(spoken: SpokenWord) -> transcript_pb2.Word:
     )
 
 
-def _turn(number: int, revision: int, state: transcript_pb2.TurnState, turn: Turn | None) -> transcript_pb2.Turn:
-    message = transcript_pb2.Turn(turn_id=f"trn_{number:06d}", revision=revision, state=state)
+def _turn(
+    number: int, revision: int, state: transcript_pb2.TurnState, turn: Turn | None, stable_words: int
+) -> transcript_pb2.Turn:
+    message = transcript_pb2.Turn(
+        turn_id=f"trn_{number:06d}", revision=revision, state=state, stable_words=stable_words
+    )
     if turn is not None:
         message.speaker = speaker_name(turn.speaker)
         message.speaker_confidence = min(max(turn.confidence, 0.0), 1.0) if turn.speaker is not None else 0.0
@@ -91,7 +95,8 @@ def file_progress(progress: StageProgress) -> asr_pb2.RecognizeFileResponse:
 def file_responses(transcript: Transcript) -> Iterable[asr_pb2.RecognizeFileResponse]:
     """The turns, the timeline, the recognised voices and the end of a finished file."""
     for number, turn in enumerate(transcript.turns, start=1):
-        yield asr_pb2.RecognizeFileResponse(turn=_turn(number, 1, transcript_pb2.TURN_STATE_FINAL, turn))
+        final = _turn(number, 1, transcript_pb2.TURN_STATE_FINAL, turn, len(turn.words))
+        yield asr_pb2.RecognizeFileResponse(turn=final)
     yield asr_pb2.RecognizeFileResponse(
         timeline=asr_pb2.SpeakerTimeline(segments=[_segment(span) for span in transcript.diarization.spans])
     )
@@ -137,9 +142,18 @@ def live_response(event: LiveEvent) -> asr_pb2.StreamingRecognizeResponse:
         case SpeechPaused(at):
             kind = asr_pb2.SpeechEvent.KIND_SPEECH_END
             response.speech_event.CopyFrom(asr_pb2.SpeechEvent(kind=kind, at=from_seconds(at)))
-        case LiveTurn(number, revision, final, turn):
-            state = transcript_pb2.TURN_STATE_FINAL if final else transcript_pb2.TURN_STATE_PROVISIONAL
-            response.turn.CopyFrom(_turn(number, revision, state, turn))
+        case LiveTurn(number, revision, final, turn, stable_words):
+            state = transcript_pb2.TURN_STATE_PROVISIONAL
+            if final or stable_words:
+                state = transcript_pb2.TURN_STATE_FINAL if final else transcript_pb2.TURN_STATE_STABLE
+            response.turn.CopyFrom(_turn(number, revision, state, turn, stable_words))
+        case Recognised(matches):
+            response.voices.CopyFrom(recognised_voices(matches))
+        case Timeline(spans, start, end):
+            response.timeline.segments.extend(_segment(span) for span in spans)
+            if end is not None:
+                stretch = time_pb2.TimeRange(start=from_seconds(start), end=from_seconds(end))
+                response.timeline.range.CopyFrom(stretch)
         case Revised(changes):
             response.speaker_revision.changes.extend(
                 asr_pb2.SpeakerRevision.Change(

@@ -6,6 +6,7 @@ its sibling for files does, so the same check follows. The past is chosen here a
 ValueError as soon as a voice has fewer pieces than its share of them.
 """
 
+import copy
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -48,6 +49,12 @@ class OnlineVoices:
         self._tentative: dict[int, NDArray[np.float32]] = {}
         self._centres: dict[int, NDArray[np.float32]] = {}
         self.labels: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+
+    def copied(self) -> "OnlineVoices":
+        """The same voices, which may `meet` others without a trace in this one."""
+        twin = copy.copy(self)
+        twin._tentative = dict(self._tentative)  # noqa: SLF001  (its own class)
+        return twin
 
     @property
     def numbers(self) -> list[int]:

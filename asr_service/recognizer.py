@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from pathlib import Path
 
 from asr_service.audio import SAMPLE_RATE, AudioSource, Recording, decode_file
@@ -12,9 +13,9 @@ from asr_service.end_to_end import diarize_end_to_end
 from asr_service.engine import Engine
 from asr_service.identification import EnrolledVoice, VoiceMatch, identify, seconds_of
 from asr_service.segmentation import LocalActivity, segment_windows
-from asr_service.transcriber import Transcriber, Word, chunk_regions
+from asr_service.transcriber import Transcriber, Word, answered, chunk_regions
 from asr_service.turns import Turn, assemble_turns, attribute_words
-from asr_service.vad import Region, VoiceActivity, detect_regions
+from asr_service.vad import Region, VoiceActivity, detect_regions, voiced_seconds
 
 __all__ = ["Stage", "StageProgress", "Task", "Transcript", "recognize_file", "speakers_of"]
 
@@ -77,7 +78,7 @@ def recognize_file(engine: Engine, source: Path, target: Recording, task: Task) 
         AudioUnusable: There is nothing to recognise in the file; see `decode_file`.
         UnknownLanguage: The model does not know the language of the task.
     """
-    transcriber = Transcriber(engine.speech, task.language, task.hot_words)
+    transcriber = Transcriber(engine.speech.languages, task.language, task.hot_words)
     for seconds in decode_file(source, target, engine.max_seconds):
         yield StageProgress(Stage.DECODING, seconds, 0.0)
     total = target.duration
@@ -102,7 +103,9 @@ def recognize_file(engine: Engine, source: Path, target: Recording, task: Task) 
         return
     words: list[Word] = []
     for chunk in chunk_regions(_speech(voice, diarization, target.samples), voice.probabilities):
-        words += transcriber.transcribe(target.read(chunk.start, chunk.end), chunk.start / SAMPLE_RATE)
+        audio = target.read(chunk.start, chunk.end)
+        said = transcriber.transcribe(audio, chunk.start / SAMPLE_RATE, partial(voiced_seconds, voice.probabilities))
+        words += answered(engine.speech, said)
         yield StageProgress(Stage.TRANSCRIBING, chunk.end / SAMPLE_RATE, total)
     turns = assemble_turns(attribute_words(words, diarization))
     matches = identify(diarization.voices, seconds_of(diarization), task.enrolled, engine.voice_confidence)

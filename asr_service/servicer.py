@@ -6,6 +6,7 @@ import errno
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +19,22 @@ from asr_service.engine import Engine
 from asr_service.enrolment import LARGEST_SAMPLE, VoiceSample, learn_voice
 from asr_service.errors import DiskFull, StreamBroken, UndecodableAudio, UnknownLanguage
 from asr_service.inference import InferenceThread
+from asr_service.journal import StreamJournal
 from asr_service.known_voices import KnownVoices
 from asr_service.live import LiveRecognition
+from asr_service.live_stream import LiveStream, StreamParts
 from asr_service.messages import file_progress, file_responses, task_of
 from asr_service.recognizer import StageProgress, Task, Transcript, recognize_file
 from asr_service.settings import AsrSettings
 from asr_service.stream_decoder import Encoding, open_converter
-from asr_service.streams import LiveStream, StreamTable
+from asr_service.streams import StreamTable
 from asr_service.uploads import receive
 from mesh.errors import NotReady, Unimplemented
 from mesh.ids import new_id
 from mesh.paging import decode_token, encode_token, page_size
 from mesh.times import from_seconds
 
-__all__ = ["AsrServicer", "Rooms"]
+__all__ = ["AsrServicer", "Rooms", "stream_parts"]
 
 _ENCODINGS: dict[asr_pb2.AudioEncoding, Encoding] = {
     asr_pb2.AUDIO_ENCODING_PCM_S16LE: "s16",
@@ -104,9 +107,12 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
         kind = None if first is None else first.WhichOneof("request")
         seen = 0
         if first is not None and kind == "config":
-            stream = self._open(first.config)
+            await self._rooms.voices.load(first.config.recognition.workspace_id)
+            stream, token = self._rooms.streams.open(first.config)
         elif first is not None and kind == "resume":
-            stream = self._rooms.streams.resume(first.resume.resume_token)
+            token = first.resume.resume_token
+            stream = await self._rooms.streams.resume(token)
+            await self._rooms.voices.load(stream.workspace_id)
             seen = first.resume.last_event_id
         else:
             raise StreamBroken("The first message of a stream must be its config, or a resume token.")
@@ -115,7 +121,7 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
         try:
             yield asr_pb2.StreamingRecognizeResponse(
                 opened=asr_pb2.Opened(
-                    stream_id=stream.stream_id, resume_token=stream.token, next_sequence=stream.next_sequence
+                    stream_id=stream.stream_id, resume_token=token, next_sequence=stream.next_sequence
                 )
             )
             async with contextlib.aclosing(_until_failure(stream.deliver(connection, seen), reader)) as responses:
@@ -125,7 +131,7 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
             reader.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.gather(reader, return_exceptions=True)
-            self._rooms.streams.release(stream, connection)
+            self._rooms.streams.release(stream, token, connection)
 
     async def EnrollVoice(  # noqa: N802
         self, request_iterator: AsyncIterator[asr_pb2.EnrollVoiceRequest], context: _Context
@@ -193,17 +199,6 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
             raise UnknownLanguage(task.language, self._rooms.engine.speech.languages)
         return task
 
-    def _open(self, config: asr_pb2.StreamConfig) -> LiveStream:
-        task = self._task(config.recognition)
-        if task.by_channel:
-            raise Unimplemented("A speaker for each channel is built for files only; use CHANNEL_MODE_MIX live.")
-        self._rooms.streams.check_room()
-        recording = self._rooms.streams.new_recording()
-        interim = self._settings.interim_seconds if config.interim_results else None
-        recognition = LiveRecognition(self._rooms.engine, recording, task, interim)
-        converter = open_converter(_ENCODINGS[config.encoding], config.sample_rate, config.channels)
-        return self._rooms.streams.open(recognition, recording, converter)
-
     def _file_work(self, upload: Path, task: Task) -> Iterator[StageProgress | Transcript]:
         """All work on a file."""
         with self._decoded(upload) as recording:
@@ -225,6 +220,28 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
             if error.errno == errno.ENOSPC:
                 raise DiskFull(self._rooms.folder) from error
             raise UndecodableAudio from error
+
+
+def stream_parts(engine: Engine, settings: AsrSettings, voices: KnownVoices, journal: StreamJournal) -> StreamParts:
+    """What a live stream with the configuration in `journal` consists of.
+
+    Raises:
+        UnknownLanguage, InvalidArgument, Unimplemented: The configuration asks for something that cannot be.
+    """
+    config = journal.config
+    task = task_of(config.recognition)
+    if task.by_channel:
+        raise Unimplemented("A speaker for each channel is built for files only; use CHANNEL_MODE_MIX live.")
+    journal.audio.unlink(missing_ok=True)
+    recording = Recording(journal.audio)
+    interim = settings.interim_seconds if config.interim_results else None
+    return StreamParts(
+        journal,
+        recording,
+        open_converter(_ENCODINGS[config.encoding], config.sample_rate, config.channels),
+        LiveRecognition(engine, recording, task, interim, partial(voices.now, config.recognition.workspace_id)),
+        engine.speech,
+    )
 
 
 async def _read(

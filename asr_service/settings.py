@@ -68,7 +68,10 @@ class AsrSettings(Section):
     max_streams: int = Field(8, ge=1, description="Live streams at once.")
     resume_minutes: float = Field(10.0, gt=0, description="Minutes for which a broken live stream can be resumed.")
     interim_seconds: float = Field(
-        3.0, ge=0.5, description="Least seconds between two provisional versions of a running turn."
+        0.5, ge=0.2, description="Least seconds of audio between two provisional versions of a running turn."
+    )
+    max_load: float = Field(
+        0.9, gt=0, description="Share of its time that all live streams may take before another one is refused."
     )
     max_lag: float = Field(
         30.0, gt=1, description="Seconds that transcription may be behind before acknowledgements are withheld."

@@ -4,9 +4,9 @@ The engine behind it is a `SpeechModel`; this module guards its output and decid
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,22 @@ from asr_service.errors import UnknownLanguage
 from asr_service.guard import echoes, is_ghost, is_loop, without_loop
 from asr_service.vad import FRAME, Region
 
-__all__ = ["CHUNK_SECONDS", "DecodingTask", "Phrase", "SpeechModel", "Transcriber", "Word", "chunk_regions"]
+__all__ = [
+    "CHUNK_SECONDS",
+    "Decoding",
+    "DecodingTask",
+    "Phrase",
+    "SpeechModel",
+    "Transcriber",
+    "Voiced",
+    "Word",
+    "answered",
+    "chunk_regions",
+]
+
+T = TypeVar("T")
+Voiced: TypeAlias = Callable[[float, float], float]
+"""Seconds of speech between two moments of the recording."""
 
 CHUNK_SECONDS = 28.0
 """Longest stretch given to the model: Whisper sees 30 s, the rest is room for its timestamps."""
@@ -24,6 +39,17 @@ _LONGEST_GAP = 2.0
 """Longer silence between two regions starts another chunk; over longer silence Whisper invents or skips."""
 _SURE_LANGUAGE = 0.7
 """Below this the language of a chunk is taken from the recording so far: short chunks are often misjudged."""
+_PROMPT_WORDS = 40
+_PROMPT_SECONDS = 10.0
+"""What was said earlier than this before a chunk is no prompt for it."""
+_SKIPPED = 1.0
+"""Seconds of speech without words that were left out rather than misheard."""
+_MARGIN = 0.2
+_LONGEST_WORD = 1.0
+_IMPROBABLE = -0.8
+"""Mean log probability of the tokens below which the chunk is decoded again without its prompt."""
+_RECITAL = 12
+"""Characters; shorter repetitions of what was said last are common in talk."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +72,16 @@ class DecodingTask:
     language: str | None
     """ISO 639-1, or None to detect."""
     hot_words: tuple[str, ...] = ()
+    prompt: str = ""
+    """What was said just before."""
+    prefix: str = ""
+    """Words that are known to stand at the beginning of the audio; the answer has them too."""
     careful: bool = False
     """Second try after a loop: repetitions are made expensive."""
     fast: bool = False
-    """Greedy, for provisional text."""
+    """Greedy."""
+    lasting: bool = True
+    """Whether the words will be final."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +103,7 @@ class Phrase:
 
 
 class SpeechModel(Protocol):
-    """An engine of speech to text."""
+    """An engine of speech to text; equal audio and tasks give equal words."""
 
     @property
     def languages(self) -> frozenset[str]:
@@ -84,55 +116,161 @@ class SpeechModel(Protocol):
     def decode(self, audio: Samples, task: DecodingTask) -> list[Phrase]:
         """The phrases of up to 30 seconds of 16 kHz audio; empty where nobody speaks."""
 
+    def decode_many(self, windows: Sequence[tuple[Samples, DecodingTask]]) -> list[list[Phrase]]:
+        """The same for several windows at once, which may be cheaper."""
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """A question to the model: what is said in `audio`?
+
+    Whoever transcribes yields it and is sent the phrases, so that questions of many recordings can share one call.
+    """
+
+    audio: Samples
+    task: DecodingTask
+
+
+def answered(model: SpeechModel, work: Generator[Decoding, list[Phrase], T]) -> T:
+    """The result of `work`, whose questions are put to the model one after another."""
+    try:
+        question = next(work)
+        while True:
+            question = work.send(model.decode(question.audio, question.task))
+    except StopIteration as end:
+        result: T = end.value
+        return result
+
 
 class Transcriber:
-    """Transcribes the chunks of one recording in order; remembers the languages heard so far."""
+    """Transcribes the chunks of one recording in order; remembers the languages and the last words heard so far."""
 
-    def __init__(self, model: SpeechModel, language: str, hot_words: Sequence[str] = ()) -> None:
-        """`language` is an ISO 639-1 code or empty to detect it for each chunk; UnknownLanguage for another."""
-        if language and language not in model.languages:
-            raise UnknownLanguage(language, model.languages)
-        self._model = model
+    def __init__(self, languages: frozenset[str], language: str, hot_words: Sequence[str] = ()) -> None:
+        """`languages` are those of the model; `language` is one of them, or empty to detect it for each chunk.
+
+        Raises:
+            UnknownLanguage: `language` is another one.
+        """
+        if language and language not in languages:
+            raise UnknownLanguage(language, languages)
         self._language = language or None
         self._hot_words = tuple(hot_words)
         self._heard: Counter[str] = Counter()
+        self._said: list[Word] = []
 
     @property
     def language(self) -> str:
         """Language of most words so far; empty when nothing was said."""
         return self._heard.most_common(1)[0][0] if self._heard else ""
 
-    def transcribe(self, audio: Samples, start: float, *, provisional: bool = False) -> list[Word]:
-        """The words of a chunk that starts `start` seconds into the recording."""
-        task = DecodingTask(self._language, self._hot_words, fast=provisional)
-        phrases = self._model.decode(audio, task)
+    def transcribe(self, audio: Samples, start: float, voiced: Voiced) -> Generator[Decoding, list[Phrase], list[Word]]:
+        """The final words of a chunk that starts `start` seconds into the recording."""
+        end = start + len(audio) / SAMPLE_RATE
+        words = yield from self._decoded(audio, start, [])
+        # Whisper sometimes leaves out the beginning, the end or a sentence; where people speak without words, it is asked again.
+        for since, until in _skipped(words, start, end, voiced):
+            before = [word for word in words if word.end <= since + _MARGIN]
+            first, last = max(since - _MARGIN, start), min(until + _MARGIN, end)
+            rest = audio[int((first - start) * SAMPLE_RATE) : int((last - start) * SAMPLE_RATE)]
+            found = yield from self._decoded(rest, first, before)
+            found = [word for word in found if since <= (word.start + word.end) / 2 <= until]
+            words = [*before, *found, *words[len(before) :]]
+        self._heard.update(word.language for word in words)
+        self._said = [*self._said, *words][-_PROMPT_WORDS:]
+        return words
+
+    def listen(
+        self, audio: Samples, start: float, before: str = "", known: Sequence[str] = (), *, fast: bool = True
+    ) -> Generator[Decoding, list[Phrase], list[Word]]:
+        """The words behind the `known` ones of a chunk that goes on, for now.
+
+        `known` words stand at its beginning; `before` was said in the same stretch before it. Teaches this transcriber nothing.
+        """
+        prompt = f"{self._prompt(start)} {before}".strip()
+        task = DecodingTask(self._language, self._hot_words, prompt, " ".join(known), fast=fast, lasting=False)
+        phrases = yield from self._in_its_language(audio, task)
+        fresh = [_said_once(replace(phrase, words=phrase.words[len(known) :])) for phrase in phrases]
+        return _placed(fresh, start, start + len(audio) / SAMPLE_RATE)
+
+    def _decoded(
+        self, audio: Samples, start: float, before: Sequence[Word]
+    ) -> Generator[Decoding, list[Phrase], list[Word]]:
+        """The words of a chunk after `before`, with second tries."""
+        task = DecodingTask(self._language, self._hot_words, self._prompt(start, before))
+        phrases = yield from self._in_its_language(audio, task)
+        phrases = yield from self._guarded(audio, task, phrases)
+        return _placed(phrases, start, start + len(audio) / SAMPLE_RATE)
+
+    def _prompt(self, start: float, words: Sequence[Word] = ()) -> str:
+        """The last words, `words` among them, unless they were said so long ago that another matter is likely."""
+        said = [*self._said, *words][-_PROMPT_WORDS:]
+        if not said or start - said[-1].end > _PROMPT_SECONDS:
+            return ""
+        return " ".join(word.text for word in said)
+
+    def _in_its_language(self, audio: Samples, task: DecodingTask) -> Generator[Decoding, list[Phrase], list[Phrase]]:
+        phrases = yield Decoding(audio, task)
         if self._language is None and phrases and self._heard:
             guess = phrases[0]
             if guess.language_probability < _SURE_LANGUAGE and guess.language != self.language:
-                task = replace(task, language=self.language)
-                phrases = self._model.decode(audio, task)
-        if not provisional:
-            phrases = self._guarded(audio, task, phrases)
-        words = [
-            replace(word, start=start + word.start, end=start + word.end, language=phrase.language)
-            for phrase in phrases
-            for sentence in _sentences(phrase.words)
-            if not is_ghost(" ".join(word.text for word in sentence), phrase.no_speech)
-            for word in sentence
-        ]
-        if not provisional:
-            self._heard.update(word.language for word in words)
-        return _in_order(words, start, start + len(audio) / SAMPLE_RATE)
+                phrases = yield Decoding(audio, replace(task, language=self.language))
+        return phrases
 
-    def _guarded(self, audio: Samples, task: DecodingTask, phrases: list[Phrase]) -> list[Phrase]:
+    def _guarded(
+        self, audio: Samples, task: DecodingTask, phrases: list[Phrase]
+    ) -> Generator[Decoding, list[Phrase], list[Phrase]]:
+        """Tries again where the text repeats itself, recites what the model was told, or is improbable."""
         text = " ".join(phrase.text for phrase in phrases)
+        task = replace(task, language=phrases[0].language) if phrases else task
         if self._hot_words and echoes(text, self._hot_words):
             task = replace(task, hot_words=())
-            phrases = self._model.decode(audio, task)
+            phrases = yield Decoding(audio, task)
             text = " ".join(phrase.text for phrase in phrases)
+        if task.prompt and (is_loop(text) or _improbable(phrases) or _recites(text, task.prompt)):
+            # A prompt drags its errors and loops along.
+            alone = yield Decoding(audio, replace(task, prompt=""))
+            if is_loop(text) or _recites(text, task.prompt) or _probability(alone) > _probability(phrases):
+                task, phrases = replace(task, prompt=""), alone
+                text = " ".join(phrase.text for phrase in phrases)
         if is_loop(text):
-            phrases = self._model.decode(audio, replace(task, careful=True))
-        return [_said_once(phrase) if is_loop(phrase.text) else phrase for phrase in phrases]
+            phrases = yield Decoding(audio, replace(task, careful=True))
+        return [_said_once(phrase) for phrase in phrases]
+
+
+def _probability(phrases: Sequence[Phrase]) -> float:
+    """Mean log probability of the tokens; that of no text is less than of any."""
+    return min((phrase.log_probability for phrase in phrases), default=-np.inf)
+
+
+def _improbable(phrases: Sequence[Phrase]) -> bool:
+    return bool(phrases) and _probability(phrases) < _IMPROBABLE
+
+
+def _recites(text: str, prompt: str) -> bool:
+    """Whether a longer text is just the end of what was said before."""
+    return len(text) > _RECITAL and prompt.endswith(text)
+
+
+def _skipped(words: Sequence[Word], start: float, end: float, voiced: Voiced) -> list[tuple[float, float]]:
+    """Where between two moments people speak for long and no word stands."""
+    if not words:
+        return []
+    # Alignment stretches a word over what was left out before it.
+    begun = [max(word.start, word.end - _LONGEST_WORD) for word in words]
+    gaps = zip([start, *(word.end for word in words)], [*begun, end], strict=True)
+    return [(since, until) for since, until in gaps if until - since > _SKIPPED and voiced(since, until) > _SKIPPED]
+
+
+def _placed(phrases: Sequence[Phrase], start: float, end: float) -> list[Word]:
+    """The words at their place in the recording, without ghosts."""
+    words = [
+        replace(word, start=start + word.start, end=start + word.end, language=phrase.language)
+        for phrase in phrases
+        for sentence in _sentences(phrase.words)
+        if not is_ghost(" ".join(word.text for word in sentence), phrase.no_speech)
+        for word in sentence
+    ]
+    return _in_order(words, start, end)
 
 
 def _sentences(words: Sequence[Word]) -> list[list[Word]]:
@@ -145,6 +283,9 @@ def _sentences(words: Sequence[Word]) -> list[list[Word]]:
 
 
 def _said_once(phrase: Phrase) -> Phrase:
+    """The phrase with every repetition of a loop but the first left out."""
+    if not is_loop(phrase.text):
+        return phrase
     kept = without_loop([word.text for word in phrase.words])
     return replace(phrase, words=tuple(phrase.words[index] for index in kept))
 

@@ -20,6 +20,7 @@ __all__ = [
     "VoiceDetector",
     "VoiceStream",
     "detect_regions",
+    "voiced_seconds",
 ]
 
 FRAME = 512
@@ -119,6 +120,11 @@ class Endpointer:
         """First sample of the region that is still open, or None in silence."""
         return None if self._start is None else max(self._start * FRAME - self._padding, 0)
 
+    @property
+    def silence(self) -> int:
+        """Samples since somebody spoke last; 0 while the region is not open."""
+        return 0 if self._start is None else max(self._frames - 1 - self._last_voice, 0) * FRAME
+
     def push(self, probabilities: Sequence[float] | NDArray[np.float32]) -> list[Region]:
         """The regions that these frames end, padded; padding may overlap the region before."""
         regions = []
@@ -168,6 +174,12 @@ class VoiceActivity:
     def seconds(self) -> float:
         """Length of all regions together."""
         return sum(region.seconds for region in self.regions)
+
+
+def voiced_seconds(probabilities: NDArray[np.float16], start: float, end: float) -> float:
+    """Seconds of speech between two moments, given the probability of each frame of a recording."""
+    first, last = int(start * SAMPLE_RATE / FRAME), int(np.ceil(end * SAMPLE_RATE / FRAME))
+    return float(np.count_nonzero(probabilities[first:last] >= VadSettings.onset)) * FRAME / SAMPLE_RATE
 
 
 def detect_regions(

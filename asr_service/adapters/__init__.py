@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr_service.adapters.routed import DetectingWhisper
+from asr_service.adapters.faster_whisper import FasterWhisper
 from asr_service.transcriber import SpeechModel
 
 __all__ = ["ModelOptions", "open_model", "open_whisper"]
@@ -21,10 +21,10 @@ class ModelOptions:
     beam_size: int
 
 
-def open_whisper(options: ModelOptions) -> DetectingWhisper:
+def open_whisper(options: ModelOptions) -> FasterWhisper:
     """Loads a Whisper model; `compute_type` may be `auto`: int8 on the processor, float16 on a GPU."""
     exact = "float16" if options.device == "cuda" else "int8"
-    return DetectingWhisper(
+    return FasterWhisper(
         options.folder,
         device=options.device,
         compute_type=exact if options.compute_type == "auto" else options.compute_type,

@@ -1,34 +1,57 @@
 """Whisper through faster-whisper 1.2 on CTranslate2 (https://github.com/SYSTRAN/faster-whisper).
 
-The parts of `WhisperModel` are used instead of its `transcribe`: that goes on behind the last word of a chunk and invents
-words in the rest of it (its windows are meant to overlap, ours are whole), and encodes again for each try.
+The parts of `WhisperModel` are used instead of its `transcribe`, for four reasons: that goes on behind the last word of a chunk
+and invents words in the rest of it; it always encodes 30 s, where the encoder's time grows faster than the length of its input
+(10 s cost a quarter of 30 s); it decodes one recording at a time, where four windows in one batch cost about as much as two;
+and its fallback draws random samples, where equal audio has to give equal words.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from ctranslate2 import StorageView
 from faster_whisper import WhisperModel
-from faster_whisper.audio import pad_or_trim
 from faster_whisper.tokenizer import Tokenizer
-from faster_whisper.transcribe import TranscriptionOptions, get_suppressed_tokens
+from faster_whisper.transcribe import get_suppressed_tokens
+from numpy.typing import NDArray
 
 from asr_service.audio import Samples
 from asr_service.transcriber import DecodingTask, Phrase, Word
 
 __all__ = ["FasterWhisper"]
 
-_TEMPERATURES = [0.0, 0.4, 0.8]
-"""The first is deterministic; the others are tried when its text is improbable or repeats. Whisper's six steps cost up to
-six decodings of a hopeless chunk."""
 _NO_SPEECH = 0.6
 _LOG_PROBABILITY = -1.0
 """Whisper's own limits: below both, the window holds no speech."""
 _BEFORE_WORD, _AFTER_WORD = "\"'“¿([{-«", "\"'.。,，!！?？:：”)]}、»…"
+_SHORTEST, _LONGEST, _GRAIN = 1000, 3000, 200
+"""Lengths of the encoder's input in frames of 10 ms. Below 10 s the model loops often; equal lengths can share a batch."""
+_ROOM = 100
+"""Frames of silence behind the audio: a window that is full to its last frame makes the model go on with what it said."""
+_PROMPT_TOKENS = 96
+_HOT_WORD_TOKENS = 96
+_TOKENS_PER_SECOND = 12
+"""More than fast Russian needs; a loop ends there instead of at Whisper's limit of 448 tokens."""
+
+
+@dataclass(frozen=True)
+class _Try:
+    """One decoding of one window."""
+
+    tokens: list[int]
+    log_probability: float
+    no_speech: float
+
+    @property
+    def silent(self) -> bool:
+        return self.no_speech > _NO_SPEECH and self.log_probability < _LOG_PROBABILITY
 
 
 class FasterWhisper:
-    """A Whisper model in CTranslate2's format; decodes one chunk at a time."""
+    """A Whisper model in CTranslate2's format."""
 
     def __init__(self, folder: Path, *, device: str, compute_type: str, threads: int, beam_size: int) -> None:
         """Loads the model from its folder."""
@@ -37,6 +60,7 @@ class FasterWhisper:
         )
         self._beam_size = beam_size
         self._device = device
+        self._tokenizers: dict[str, Tokenizer] = {}
 
     @property
     def device(self) -> str:
@@ -50,61 +74,132 @@ class FasterWhisper:
 
     def decode(self, audio: Samples, task: DecodingTask) -> list[Phrase]:
         """Decodes up to 30 seconds; see `SpeechModel`."""
-        model = self._model
-        features = model.feature_extractor(audio)
-        frames = min(features.shape[-1] - 1, model.feature_extractor.nb_max_frames)
-        if frames <= 0:
-            return []
-        encoded = model.encode(pad_or_trim(features[:, :frames]))
-        language, probability = task.language or "en", 1.0
-        if task.language is None and model.model.is_multilingual:
-            token, probability = model.model.detect_language(encoded)[0][0]
-            language = token[2:-2]
-        tokenizer = Tokenizer(model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language=language)
-        options = self._options(tokenizer, task)
-        # Tokens for times make Whisper base worse at words (measured: several points of WER on distant speech); the times
-        # of words come from its attention.
-        prompt = model.get_prompt(tokenizer, [], without_timestamps=True, hotwords=options.hotwords)
-        result, log_probability, _, _ = model.generate_with_fallback(encoded, prompt, tokenizer, options)
-        if result.no_speech_prob > _NO_SPEECH and log_probability < _LOG_PROBABILITY:
-            return []
-        segment = {"seek": 0, "start": 0.0, "end": frames / 100, "tokens": result.sequences_ids[0]}
-        model.add_word_timestamps([[segment]], tokenizer, encoded, frames, _BEFORE_WORD, _AFTER_WORD, 0.0)
-        words = tuple(_whole_words(segment.get("words", ())))
-        if not words:
-            return []
-        return [Phrase(words, language, float(probability), float(result.no_speech_prob), float(log_probability))]
+        return self.decode_many([(audio, task)])[0]
 
-    def _options(self, tokenizer: Tokenizer, task: DecodingTask) -> TranscriptionOptions:
-        return TranscriptionOptions(
-            beam_size=1 if task.fast else self._beam_size,
-            best_of=3,
-            patience=1,
-            length_penalty=1,
-            repetition_penalty=1.1 if task.careful else 1,
-            no_repeat_ngram_size=4 if task.careful else 0,
-            log_prob_threshold=_LOG_PROBABILITY,
-            no_speech_threshold=_NO_SPEECH,
-            compression_ratio_threshold=2.4,
-            # Text of the chunk before drags its errors and loops along.
-            condition_on_previous_text=False,
-            prompt_reset_on_temperature=0.5,
-            temperatures=_TEMPERATURES[:1] if task.fast else _TEMPERATURES,
-            initial_prompt=None,
-            prefix=None,
+    def decode_many(self, windows: Sequence[tuple[Samples, DecodingTask]]) -> list[list[Phrase]]:
+        """Decodes several windows; those of one length, language and care share their calls of the model."""
+        features = [self._features(audio) for audio, _ in windows]
+        phrases: list[list[Phrase]] = [[] for _ in windows]
+        groups: dict[tuple[int, bool, bool], list[int]] = {}
+        for index, ((_, task), frames) in enumerate(zip(windows, features, strict=True)):
+            if frames.shape[1] > 0:
+                # The whole 30 s make loops rarer, so the second try gets them.
+                least = _LONGEST if task.careful else max(frames.shape[1] + _ROOM, _SHORTEST)
+                size = min(-(-least // _GRAIN) * _GRAIN, _LONGEST)
+                groups.setdefault((size, task.fast, task.careful), []).append(index)
+        for (size, _, _), indexes in groups.items():
+            self._decode_group(size, indexes, windows, features, phrases)
+        return phrases
+
+    def detect_language(self, audio: Samples) -> tuple[str, float]:
+        """The most probable language of up to 30 seconds, and its probability; `en` and 1.0 from an English-only model."""
+        features = self._features(audio)
+        return self._languages(self._encode([features], _LONGEST), [DecodingTask(None)])[0]
+
+    def _features(self, audio: Samples) -> NDArray[np.float32]:
+        """The log-mel spectrogram [mels, frames of 10 ms]."""
+        features = self._model.feature_extractor(audio)
+        return np.asarray(features[:, : min(features.shape[1] - 1, _LONGEST)], dtype=np.float32)
+
+    def _encode(self, features: Sequence[NDArray[np.float32]], size: int) -> StorageView:
+        # Silence is the least value of the spectrogram, not zero, which is faster-whisper's padding.
+        batch = np.stack([np.full((part.shape[0], size), part.min(), dtype=np.float32) for part in features])
+        for row, part in zip(batch, features, strict=True):
+            row[:, : part.shape[1]] = part
+        return self._model.model.encode(StorageView.from_array(np.ascontiguousarray(batch)), to_cpu=False)
+
+    def _languages(self, encoded: StorageView, tasks: Sequence[DecodingTask]) -> list[tuple[str, float]]:
+        if all(task.language for task in tasks) or not self._model.model.is_multilingual:
+            return [(task.language or "en", 1.0) for task in tasks]
+        detected = self._model.model.detect_language(encoded)
+        return [
+            (task.language, 1.0) if task.language else (ranked[0][0][2:-2], float(ranked[0][1]))
+            for task, ranked in zip(tasks, detected, strict=True)
+        ]
+
+    def _tokenizer(self, language: str) -> Tokenizer:
+        if language not in self._tokenizers:
+            multilingual = self._model.model.is_multilingual
+            self._tokenizers[language] = Tokenizer(
+                self._model.hf_tokenizer, multilingual, task="transcribe", language=language
+            )
+        return self._tokenizers[language]
+
+    def _decode_group(
+        self,
+        size: int,
+        indexes: Sequence[int],
+        windows: Sequence[tuple[Samples, DecodingTask]],
+        features: Sequence[NDArray[np.float32]],
+        phrases: list[list[Phrase]],
+    ) -> None:
+        tasks = [windows[index][1] for index in indexes]
+        frames = [features[index].shape[1] for index in indexes]
+        encoded = self._encode([features[index] for index in indexes], size)
+        languages = self._languages(encoded, tasks)
+        for language in dict.fromkeys(language for language, _ in languages):
+            rows = [row for row, (found, _) in enumerate(languages) if found == language]
+            part = (
+                encoded if len(rows) == len(indexes) else self._encode([features[indexes[row]] for row in rows], size)
+            )
+            tokenizer = self._tokenizer(language)
+            tries = self._generate(part, tokenizer, [tasks[row] for row in rows], [frames[row] for row in rows])
+            spoken = [
+                (row, attempt)
+                for row, attempt in zip(rows, tries, strict=True)
+                if attempt.tokens and not attempt.silent
+            ]
+            if len(spoken) < len(rows) and spoken:
+                part = self._encode([features[indexes[row]] for row, _ in spoken], size)
+            segments = [
+                [{"seek": 0, "start": 0.0, "end": frames[row] / 100, "tokens": attempt.tokens}]
+                for row, attempt in spoken
+            ]
+            if segments:
+                lengths = [frames[row] for row, _ in spoken]
+                self._model.add_word_timestamps(segments, tokenizer, part, lengths, _BEFORE_WORD, _AFTER_WORD, 0.0)
+            for (row, attempt), (segment,) in zip(spoken, segments, strict=True):
+                words = tuple(_whole_words(segment.get("words", ())))
+                if words:
+                    phrases[indexes[row]] = [
+                        Phrase(words, language, languages[row][1], attempt.no_speech, attempt.log_probability)
+                    ]
+
+    def _generate(
+        self, encoded: StorageView, tokenizer: Tokenizer, tasks: Sequence[DecodingTask], frames: Sequence[int]
+    ) -> list[_Try]:
+        """The tokens of each window, those of its prefix included."""
+        first = tasks[0]
+        prefixes = [tokenizer.encode(" " + task.prefix) if task.prefix else [] for task in tasks]
+        prompts = [
+            [*self._before(tokenizer, task), *tokenizer.sot_sequence, tokenizer.no_timestamps, *prefix]
+            for task, prefix in zip(tasks, prefixes, strict=True)
+        ]
+        longest = max(map(len, prompts)) + max(frames) * _TOKENS_PER_SECOND // 100 + 16
+        results = self._model.model.generate(
+            encoded,
+            prompts,
+            beam_size=1 if first.fast else self._beam_size,
+            repetition_penalty=1.1 if first.careful else 1,
+            no_repeat_ngram_size=4 if first.careful else 0,
+            max_length=min(longest, 448),
+            return_scores=True,
+            return_no_speech_prob=True,
             suppress_blank=True,
             suppress_tokens=get_suppressed_tokens(tokenizer, [-1]),
-            without_timestamps=True,
-            max_initial_timestamp=1.0,
-            word_timestamps=True,
-            prepend_punctuations=_BEFORE_WORD,
-            append_punctuations=_AFTER_WORD,
-            multilingual=False,
-            max_new_tokens=None,
-            clip_timestamps=[],
-            hallucination_silence_threshold=None,
-            hotwords=", ".join(task.hot_words) or None,
         )
+        tries = []
+        for result in results:
+            # What stands behind the prompt's last special token counts as generated, so the prefix is among it.
+            tokens = [token for token in result.sequences_ids[0] if token < tokenizer.eot]
+            tries.append(_Try(tokens, float(result.scores[0]), float(result.no_speech_prob)))
+        return tries
+
+    def _before(self, tokenizer: Tokenizer, task: DecodingTask) -> list[int]:
+        """Hot words and the text before the window, as Whisper was trained to get them."""
+        hot = tokenizer.encode(" " + ", ".join(task.hot_words))[:_HOT_WORD_TOKENS] if task.hot_words else []
+        before = tokenizer.encode(" " + task.prompt)[-_PROMPT_TOKENS:] if task.prompt else []
+        return [tokenizer.sot_prev, *hot, *before] if hot or before else []
 
 
 def _whole_words(pieces: Iterable[dict[str, Any]]) -> list[Word]:

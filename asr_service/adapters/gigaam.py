@@ -68,6 +68,10 @@ class GigaAm:
         """Russian only."""
         return frozenset({"ru"})
 
+    def decode_many(self, windows: Sequence[tuple[Samples, DecodingTask]]) -> list[list[Phrase]]:
+        """One after another: the model has no batches."""
+        return [self.decode(audio, task) for audio, task in windows]
+
     def decode(self, audio: Samples, task: DecodingTask) -> list[Phrase]:
         """Decodes up to 30 seconds, in two pieces where that is too long for one; see `SpeechModel`."""
         del task

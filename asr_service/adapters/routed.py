@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from asr_service.adapters.faster_whisper import FasterWhisper
 from asr_service.audio import Samples
 from asr_service.transcriber import DecodingTask, Phrase, SpeechModel
 
-__all__ = ["DetectingModel", "DetectingWhisper", "RoutedModel"]
+__all__ = ["DetectingModel", "RoutedModel"]
 
 _SURE = 0.7
 """Below this a chunk may be of two languages, and an engine of one language would spell the other in its letters."""
@@ -19,17 +18,6 @@ class DetectingModel(SpeechModel, Protocol):
 
     def detect_language(self, audio: Samples) -> tuple[str, float]:
         """The language of up to 30 seconds (ISO 639-1) and its probability, without decoding."""
-
-
-class DetectingWhisper(FasterWhisper):
-    """Whisper that also answers what language it hears, for one pass of its encoder."""
-
-    def detect_language(self, audio: Samples) -> tuple[str, float]:
-        """See `DetectingModel`; a model of English alone hears English."""
-        if not self._model.model.is_multilingual:
-            return "en", 1.0
-        language, probability, _ = self._model.detect_language(audio)
-        return language, float(probability)
 
 
 class RoutedModel:
@@ -54,11 +42,21 @@ class RoutedModel:
 
     def decode(self, audio: Samples, task: DecodingTask) -> list[Phrase]:
         """Decodes with the engine of the task's language, or of the one that the general engine hears."""
-        engine, task, probability = self.choose(audio, task)
-        phrases = engine.decode(audio, task)
-        return [
-            replace(phrase, language_probability=min(phrase.language_probability, probability)) for phrase in phrases
-        ]
+        return self.decode_many([(audio, task)])[0]
+
+    def decode_many(self, windows: Sequence[tuple[Samples, DecodingTask]]) -> list[list[Phrase]]:
+        """The same for several windows; those of one engine are decoded together."""
+        choices = [self.choose(audio, task) for audio, task in windows]
+        answers: list[list[Phrase]] = [[] for _ in windows]
+        for engine in {id(engine): engine for engine, _, _ in choices}.values():
+            own = [index for index, (chosen, _, _) in enumerate(choices) if chosen is engine]
+            found = engine.decode_many([(windows[index][0], choices[index][1]) for index in own])
+            for index, phrases in zip(own, found, strict=True):
+                most = choices[index][2]
+                answers[index] = [
+                    replace(phrase, language_probability=min(phrase.language_probability, most)) for phrase in phrases
+                ]
+        return answers
 
     def choose(self, audio: Samples, task: DecodingTask) -> tuple[SpeechModel, DecodingTask, float]:
         """The engine for a chunk, the task with its language, and how probable that language is.

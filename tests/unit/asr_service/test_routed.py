@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from asr_service.adapters.routed import RoutedModel
-from asr_service.transcriber import DecodingTask, Phrase, Transcriber, Word
+from asr_service.transcriber import DecodingTask, Phrase, Transcriber, Word, answered
 
 AUDIO = np.zeros(16_000, dtype=np.float32)
 
@@ -22,6 +22,9 @@ class Engine:
     def decode(self, audio: np.ndarray, task: DecodingTask) -> list[Phrase]:
         assert task.language in self.languages
         return [Phrase((Word(self.name, 0.0, 0.5, 0.9),), task.language or "", 1.0, 0.0, -0.2)]
+
+    def decode_many(self, windows: list[tuple[np.ndarray, DecodingTask]]) -> list[list[Phrase]]:
+        return [self.decode(audio, task) for audio, task in windows]
 
     def detect_language(self, audio: np.ndarray) -> tuple[str, float]:
         return self.hears
@@ -49,13 +52,21 @@ def test_a_detected_language_keeps_its_probability_and_mixed_speech_its_general_
 
 def test_a_recording_in_russian_pulls_doubtful_chunks_to_the_specialist() -> None:
     general = Engine("whisper", {"en", "ru"}, ("ru", 0.9))
-    transcriber = Transcriber(RoutedModel(general, [Engine("gigaam", {"ru"})]), "")
+    model = RoutedModel(general, [Engine("gigaam", {"ru"})])
+    transcriber = Transcriber(model.languages, "")
     texts = []
     for hears in [("ru", 0.9), ("en", 0.4), ("en", 0.95)]:
         general.hears = hears
-        texts.append([(word.text, word.language) for word in transcriber.transcribe(AUDIO, 0.0)])
+        words = answered(model, transcriber.transcribe(AUDIO, 0.0, lambda start, end: 0.0))
+        texts.append([(word.text, word.language) for word in words])
     assert texts == [[("gigaam", "ru")], [("gigaam", "ru")], [("whisper", "en")]]
 
 
 def test_all_languages_are_offered() -> None:
     assert RoutedModel(Engine("a", {"en"}), [Engine("b", {"ru"})]).languages == {"en", "ru"}
+
+
+def test_windows_of_several_languages_are_decoded_together_and_answered_in_order() -> None:
+    tasks = [DecodingTask(language) for language in ("ru", "en", "ru")]
+    answers = routed().decode_many([(AUDIO, task) for task in tasks])
+    assert [[phrase.text for phrase in phrases] for phrases in answers] == [["gigaam"], ["whisper"], ["gigaam"]]
