@@ -28,7 +28,6 @@ from asr_service.recognizer import Task
 from asr_service.transcriber import Decoding, Phrase, Transcriber, Word
 from asr_service.turns import SpokenWord, Turn, assemble_turns, attribute_words
 from asr_service.vad import FRAME, Endpointer, Region, voiced_seconds
-from asr_service.voices import keep_numbers
 
 __all__ = [
     "Ended",
@@ -229,21 +228,13 @@ class LiveRecognition:
                     yield None
             words = [word.word for turn in self._turns for word in turn.words]
             spoken = attribute_words(words, diarization)
-            before = [word.speaker for turn in self._turns for word in turn.words]
-            numbers = keep_numbers(before, [word.speaker for word in spoken])
-            changes = self._revise(0, [_renumbered(word, numbers) for word in spoken])
+            changes = self._revise(0, spoken)
             if changes:
                 yield Revised(tuple(changes))
-            renumbered = np.zeros((max([*numbers.values(), -1]) + 1, diarization.voices.shape[1]), dtype=np.float32)
-            for speaker, number in numbers.items():
-                renumbered[number] = diarization.voices[speaker]
             self._seconds.clear()
-            for span in diarization.spans:
-                self._seconds[numbers.get(span.speaker, span.speaker)] += span.end - span.start
-            yield from self._recognise(Diarization((), renumbered))
-            yield Timeline(
-                tuple(replace(span, speaker=numbers.get(span.speaker, span.speaker)) for span in diarization.spans)
-            )
+            self._count(diarization.spans)
+            yield from self._recognise(diarization)
+            yield Timeline(diarization.spans)
         speakers = {word.speaker for turn in self._turns for word in turn.words} - {None}
         yield Ended(self._recording.duration, len(self._turns), len(speakers), self._transcriber.language)
 
@@ -298,8 +289,7 @@ class LiveRecognition:
             diarization = self._speakers.label(start / SAMPLE_RATE, end / SAMPLE_RATE)
             spans = _inside(diarization.spans, start / SAMPLE_RATE, end / SAMPLE_RATE)
             spoken = attribute_words(words, diarization)
-            for span in spans:
-                self._seconds[span.speaker] += span.end - span.start
+            self._count(spans)
             yield from self._recognise(diarization)
         turns = assemble_turns(spoken)
         if not turns and self._open_revision:
@@ -316,6 +306,10 @@ class LiveRecognition:
         if self._speakers is not None:
             yield Timeline(spans, start / SAMPLE_RATE, end / SAMPLE_RATE)
             yield from self._look_back(self._speakers)
+
+    def _count(self, spans: Sequence[Span]) -> None:
+        for span in spans:
+            self._seconds[span.speaker] += span.end - span.start
 
     def _recognise(self, diarization: Diarization) -> Iterator[LiveEvent]:
         """Tells which of the voices are enrolled people, when that changes."""
@@ -424,10 +418,6 @@ def _inside(spans: Sequence[Span], start: float, end: float) -> tuple[Span, ...]
 def _most_heard(spoken: Sequence[SpokenWord]) -> int | None:
     speakers = [word.speaker for word in spoken if word.speaker is not None]
     return max(dict.fromkeys(speakers), key=speakers.count, default=None)
-
-
-def _renumbered(word: SpokenWord, numbers: dict[int, int]) -> SpokenWord:
-    return SpokenWord(word.word, tuple((numbers.get(speaker, speaker), share) for speaker, share in word.speakers))
 
 
 def _changes(number: int, before: tuple[SpokenWord, ...], after: list[SpokenWord]) -> list[SpeakerChange]:

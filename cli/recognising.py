@@ -177,7 +177,10 @@ def _rtf(done: Sequence[Recognised]) -> float | None:
 
 async def _one(stub: Any, item: ManifestItem, *, diarize: bool) -> Recognised:
     content = await asyncio.to_thread(_content, item)
-    config = asr_pb2.FileConfig(recognition=recognition_of(item, diarize=diarize), file_name=item.audio.name)
+    recognition = recognition_of(item, diarize=diarize)
+    # Who speaks is measured without words, so that the time is that of diarization.
+    recognition.speakers_only = diarize
+    config = asr_pb2.FileConfig(recognition=recognition, file_name=item.audio.name)
 
     async def pieces() -> AsyncIterator[asr_pb2.RecognizeFileRequest]:
         yield asr_pb2.RecognizeFileRequest(config=config)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from asr_service.clustering import Piece, SpeakerLimits, centroids, cluster_voices, load_nemo
-from asr_service.voices import LiveVoices, keep_numbers
 
 
 def voices(counts: list[int], spread: float, seed: int = 0, dimension: int = 192) -> tuple[np.ndarray, np.ndarray]:
@@ -89,40 +88,6 @@ def test_the_same_audio_gives_the_same_speakers() -> None:
 def test_centroids_are_unit_means() -> None:
     means = centroids(np.array([[1, 0], [0, 1], [1, 0]], np.float32), np.array([0, 0, 1]))
     assert means.tolist() == pytest.approx(np.array([[0.5**0.5, 0.5**0.5], [1, 0]]))
-
-
-def test_live_voices_keep_their_numbers() -> None:
-    vectors, truth = voices([4, 4], 0.5)
-    first, second = vectors[truth == 0], vectors[truth == 1]
-    live = LiveVoices(8)
-    assert live.assign(np.stack([first[0], second[0]]), [3.0, 2.0]) == [0, 1]
-    assert live.assign(np.stack([second[1], first[1]]), [3.0, 2.0]) == [1, 0]
-    assert live.assign(second[2][None], [1.0]) == [1]
-
-
-def test_two_voices_of_one_stretch_are_never_one_speaker_when_both_are_near() -> None:
-    vectors, truth = voices([2], 0.3)
-    live = LiveVoices(8)
-    live.assign(vectors[:1], [5.0])
-    assert sorted(live.assign(vectors, [5.0, 5.0])) == [0, 1]
-    assert truth.tolist() == [0, 0]
-
-
-def test_little_speech_makes_no_new_speaker() -> None:
-    vectors, truth = voices([1, 1, 1], 0.1)
-    live = LiveVoices(2)
-    assert live.assign(vectors[:1], [3.0]) == [0]
-    assert live.assign(vectors[1:2], [0.5]) == [0]
-    assert live.assign(vectors[1:2], [3.0]) == [1]
-    assert live.assign(vectors[2:], [9.0])[0] in {0, 1}
-    assert len(truth) == 3
-
-
-def test_keep_numbers_follows_the_words() -> None:
-    assert keep_numbers([0, 0, 1, 1, None], [1, 1, 0, 0, 0]) == {1: 0, 0: 1}
-    assert keep_numbers([0, 0, 0, 0], [0, 0, 0, 1]) == {0: 0, 1: 1}
-    assert keep_numbers([None, None], [2, 2]) == {2: 0}
-    assert keep_numbers([], []) == {}
 
 
 def test_the_light_import_leaves_a_package_that_others_can_look_for() -> None:
