@@ -157,7 +157,13 @@ async def play(stub: asr_pb2_grpc.AsrServiceStub, order: Order) -> str:
 
 
 async def test_live_fuzz(models: Path, tmp_path: Path) -> None:
-    settings = AsrSettings(work_folder=tmp_path / "work", max_streams=2 * AT_ONCE, resume_minutes=0.05)
+    settings = AsrSettings(
+        work_folder=tmp_path / "work",
+        state=tmp_path / "state",
+        max_streams=2 * AT_ONCE,
+        max_load=100.0,
+        resume_minutes=0.05,
+    )
     mesh = MeshSettings(log_level="ERROR", drain_seconds=2, drain_delay_seconds=0)
     generator = random.Random(SEED)
     orders = [draw(generator) for _ in range(ORDERS)]
