@@ -29,6 +29,7 @@ class Agreement:
         """`start` is the first sample of the stretch."""
         self.start = start
         """First sample that the next pass has to hear."""
+        self._marks = [(start, 0)]
         self._left: list[Word] = []
         self._stable: list[Word] = []
         self._tail: list[Word] = []
@@ -66,9 +67,14 @@ class Agreement:
         if (end - self.start) / SAMPLE_RATE > _LONGEST_WINDOW:
             self._leave_behind(end)
 
-    def settle(self, words: Sequence[Word], place: int) -> None:
-        """Takes the words of a careful pass over the whole stretch up to `place`, where nobody speaks."""
-        self._left, self._stable, self._tail = list(words), [], []
+    def resume_from(self, earliest: int) -> tuple[int, int]:
+        """Where a careful pass begins that may not begin before sample `earliest`, and how many words stand before that."""
+        return next((mark for mark in self._marks if mark[0] >= earliest), self._marks[-1])
+
+    def settle(self, words: Sequence[Word], kept: int, place: int) -> None:
+        """Takes the words of a careful pass behind the first `kept` ones; it heard up to `place`, where nobody speaks."""
+        self._left, self._stable, self._tail = [*self.words[:kept], *words], [], []
+        self._marks.append((place, len(self._left)))
         self.start = place
 
     def _leave_behind(self, end: int) -> None:

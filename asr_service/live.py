@@ -60,6 +60,8 @@ _CAREFUL_AFTER = 2.0
 less context than the final ones, and about one in twelve would change only at the end of the stretch."""
 _SPEAKER_STEP = 4 * _BLOCK
 """Samples between two looks at who speaks."""
+_CAREFUL_WINDOW = 14 * SAMPLE_RATE
+"""Samples that a careful pass hears at most: longer ones would hold up the quick passes."""
 _GUESS_STEP = 2 * SAMPLE_RATE
 _REVISED_TURNS = 200
 """Turns whose speakers are looked at again while the recording goes on; all are at its end."""
@@ -352,9 +354,11 @@ class LiveRecognition:
             return
         self._passed = self._heard
         if careful:
-            audio = self._recording.read(start, self._heard)
-            words = yield from self._transcriber.listen(audio, start / SAMPLE_RATE, fast=False)
-            agreement.settle(words, self._heard - self._endpointer.silence // 2)
+            begin, kept = agreement.resume_from(self._heard - _CAREFUL_WINDOW)
+            audio = self._recording.read(begin, self._heard)
+            before = " ".join(word.text for word in agreement.words[:kept])
+            words = yield from self._transcriber.listen(audio, begin / SAMPLE_RATE, before, fast=False)
+            agreement.settle(words, kept, self._heard - self._endpointer.silence // 2)
         else:
             audio = self._recording.read(agreement.start, self._heard)
             words = yield from self._transcriber.listen(

@@ -31,7 +31,7 @@ class AsrSettings(Section):
     compute_type: Literal["auto", "int8", "int8_float16", "float16", "float32"] = Field(
         "auto", description="Number format of Whisper's weights; `auto` is int8 on the processor and float16 on a GPU."
     )
-    beam_size: int = Field(5, ge=1, le=20, description="Hypotheses kept while decoding; 1 is greedy, fast and worse.")
+    beam_size: int = Field(8, ge=1, le=20, description="Hypotheses kept while decoding; 1 is greedy, fast and worse.")
     vad_model: str = Field("silero-vad", description="Model of voice activity.")
     diarization: Literal["onnx", "sortformer"] = Field(
         "onnx",
@@ -68,7 +68,7 @@ class AsrSettings(Section):
     max_streams: int = Field(8, ge=1, description="Live streams at once.")
     resume_minutes: float = Field(10.0, gt=0, description="Minutes for which a broken live stream can be resumed.")
     interim_seconds: float = Field(
-        0.5, ge=0.2, description="Least seconds of audio between two provisional versions of a running turn."
+        0.4, ge=0.2, description="Least seconds of audio between two provisional versions of a running turn."
     )
     max_load: float = Field(
         0.9, gt=0, description="Share of its time that all live streams may take before another one is refused."

@@ -56,6 +56,11 @@ def test_a_careful_pass_replaces_what_the_quick_ones_heard() -> None:
     agreement = Agreement(0)
     for _ in range(2):
         agreement.take(words("пушу видомления не приходят"), 2 * SAMPLE_RATE)
-    agreement.settle(words("пуш-уведомления не приходят."), 3 * SAMPLE_RATE)
+    agreement.settle(words("пуш-уведомления не приходят."), 0, 3 * SAMPLE_RATE)
     assert said(agreement) == ("пуш-уведомления не приходят.", "")
     assert (agreement.before, agreement.known, agreement.start) == ("пуш-уведомления не приходят.", [], 3 * SAMPLE_RATE)
+    agreement.settle(words("да", 3.5), 2, 5 * SAMPLE_RATE)
+    assert said(agreement) == ("пуш-уведомления не да", "")
+    assert agreement.resume_from(0) == (0, 0)
+    assert agreement.resume_from(SAMPLE_RATE) == (3 * SAMPLE_RATE, 3)
+    assert agreement.resume_from(9 * SAMPLE_RATE) == (5 * SAMPLE_RATE, 3)
