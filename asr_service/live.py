@@ -11,7 +11,7 @@ phrases), and None where other recordings may take their turn.
 
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
 
@@ -19,29 +19,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_service.agreement import Agreement
-from asr_service.audio import SAMPLE_RATE, Recording
+from asr_service.audio import SAMPLE_RATE, Recording, Samples
 from asr_service.diarization import Diarization, Span
 from asr_service.engine import Engine
 from asr_service.identification import EnrolledVoice, VoiceMatch, identify
+from asr_service.live_events import (
+    Ended,
+    LiveEvent,
+    LiveTurn,
+    PoorAudio,
+    Recognised,
+    Revised,
+    SpeakerChange,
+    SpeechBegan,
+    SpeechPaused,
+    Timeline,
+)
 from asr_service.live_speakers import LiveSpeakers
 from asr_service.recognizer import Task
+from asr_service.sound_check import poor_audio
 from asr_service.transcriber import Decoding, Phrase, Transcriber, Word
 from asr_service.turns import SpokenWord, Turn, assemble_turns, attribute_words
 from asr_service.vad import FRAME, Endpointer, Region, voiced_seconds
 
-__all__ = [
-    "Ended",
-    "LiveEvent",
-    "LiveRecognition",
-    "LiveTurn",
-    "LiveWork",
-    "Recognised",
-    "Revised",
-    "SpeakerChange",
-    "SpeechBegan",
-    "SpeechPaused",
-    "Timeline",
-]
+__all__ = ["LiveRecognition", "LiveWork"]
 
 _BLOCK = 4 * FRAME
 """Samples that are listened to at a time (128 ms); fixed, for the last bits of a result may depend on it."""
@@ -62,6 +63,8 @@ _SPEAKER_STEP = 4 * _BLOCK
 """Samples between two looks at who speaks."""
 _CAREFUL_WINDOW = 14 * SAMPLE_RATE
 """Samples that a careful pass hears at most: longer ones would hold up the quick passes."""
+_JUDGED = 3 * SAMPLE_RATE
+"""Samples of speech from which audio can be judged."""
 _GUESS_STEP = 2 * SAMPLE_RATE
 _REVISED_TURNS = 200
 """Turns whose speakers are looked at again while the recording goes on; all are at its end."""
@@ -69,78 +72,6 @@ _CAUGHT_UP = 1.0
 """Seconds of audio that may wait when a pass begins; with more, final words come first."""
 
 
-@dataclass(frozen=True)
-class SpeechBegan:
-    """Speech begins at `at` seconds."""
-
-    at: float
-
-
-@dataclass(frozen=True)
-class SpeechPaused:
-    """Speech ends at `at` seconds."""
-
-    at: float
-
-
-@dataclass(frozen=True)
-class LiveTurn:
-    """A turn, or a new version of one; without words it takes back a turn that was not final."""
-
-    number: int
-    """From 1, in order of time."""
-    revision: int
-    final: bool
-    turn: Turn | None
-    stable_words: int = 0
-
-
-@dataclass(frozen=True)
-class SpeakerChange:
-    """Words `first` to `first + count` of a final turn get another speaker."""
-
-    number: int
-    first: int
-    count: int
-    before: int | None
-    after: int
-    confidence: float
-
-
-@dataclass(frozen=True)
-class Revised:
-    """Corrected speakers."""
-
-    changes: tuple[SpeakerChange, ...]
-
-
-@dataclass(frozen=True)
-class Timeline:
-    """Who speaks when between `start` and `end` in seconds; the whole recording where `end` is None."""
-
-    spans: tuple[Span, ...]
-    start: float = 0.0
-    end: float | None = None
-
-
-@dataclass(frozen=True)
-class Recognised:
-    """The voices that are enrolled people, as far as is known now."""
-
-    matches: tuple[VoiceMatch, ...]
-
-
-@dataclass(frozen=True)
-class Ended:
-    """The recording is finished."""
-
-    duration: float
-    turns: int
-    speakers: int
-    language: str
-
-
-LiveEvent: TypeAlias = SpeechBegan | SpeechPaused | LiveTurn | Revised | Timeline | Recognised | Ended
 LiveWork: TypeAlias = Generator[LiveEvent | Decoding | None, list[Phrase], None]
 
 
@@ -178,6 +109,7 @@ class LiveRecognition:
         self._voice_confidence = engine.voice_confidence
         self._matches: tuple[VoiceMatch, ...] = ()
         self._seconds: defaultdict[int, float] = defaultdict(float)
+        self._complained = False
         self._guess = Diarization()
         self._guessed = 0
         self._generation = 0
@@ -284,6 +216,7 @@ class LiveRecognition:
         if end > start:
             audio, voiced = self._recording.read(start, end), partial(voiced_seconds, self._voice.values)
             words = yield from self._transcriber.transcribe(audio, start / SAMPLE_RATE, voiced)
+            yield from self._complain(audio)
         spans: tuple[Span, ...] = ()
         spoken = [SpokenWord(word, ()) for word in words]
         if self._speakers is not None and end > start:
@@ -322,6 +255,15 @@ class LiveRecognition:
         ]:
             self._matches = matches
             yield Recognised(matches)
+
+    def _complain(self, audio: Samples) -> Iterator[LiveEvent]:
+        """Tells once that nobody can understand such audio."""
+        if self._complained or len(audio) < _JUDGED:
+            return
+        problem = poor_audio(audio)
+        if problem is not None:
+            self._complained = True
+            yield PoorAudio(problem)
 
     def _look_back(self, speakers: LiveSpeakers) -> Iterator[LiveEvent]:
         """Tells where the speakers of the last turns turn out to be others."""

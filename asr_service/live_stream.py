@@ -28,7 +28,8 @@ from asr_service.errors import (
 )
 from asr_service.inference import InferenceThread
 from asr_service.journal import AUDIO, END, FLUSH, KnownAnswers, StreamJournal
-from asr_service.live import Ended, LiveWork
+from asr_service.live import LiveWork
+from asr_service.live_events import Ended
 from asr_service.messages import live_response
 from asr_service.stream_decoder import Converter
 from asr_service.transcriber import Decoding, Phrase, SpeechModel
@@ -274,8 +275,10 @@ class LiveStream:
                 said_at = time.monotonic()
                 yield asr_pb2.StreamingRecognizeResponse(heartbeat=asr_pb2.Heartbeat(lag=from_seconds(self.lag)))
             wait = _ACK_SECONDS if self.next_sequence - 1 > self._acked else _HEARTBEAT_SECONDS
+            # Not `wait_for`, which can swallow a cancellation that comes together with the event.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._news.wait()
 
     async def close(self, *, keep: bool) -> None:
         """Stops the worker once the step that may run has ended; without `keep` the stream is forgotten."""

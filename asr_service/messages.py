@@ -8,7 +8,17 @@ from planerka.common.v1 import time_pb2, transcript_pb2
 from asr_service.clustering import SpeakerLimits
 from asr_service.diarization import Span
 from asr_service.identification import VoiceMatch
-from asr_service.live import Ended, LiveEvent, LiveTurn, Recognised, Revised, SpeechBegan, SpeechPaused, Timeline
+from asr_service.live_events import (
+    Ended,
+    LiveEvent,
+    LiveTurn,
+    PoorAudio,
+    Recognised,
+    Revised,
+    SpeechBegan,
+    SpeechPaused,
+    Timeline,
+)
 from asr_service.recognizer import Stage, StageProgress, Task, Transcript
 from asr_service.turns import SpokenWord, Turn, speaker_name
 from mesh.errors import InvalidArgument, Violation
@@ -147,6 +157,9 @@ def live_response(event: LiveEvent) -> asr_pb2.StreamingRecognizeResponse:
             if final or stable_words:
                 state = transcript_pb2.TURN_STATE_FINAL if final else transcript_pb2.TURN_STATE_STABLE
             response.turn.CopyFrom(_turn(number, revision, state, turn, stable_words))
+        case PoorAudio(problem):
+            reason = asr_pb2.Warning.REASON_POOR_AUDIO
+            response.warning.CopyFrom(asr_pb2.Warning(reason=reason, message=problem))
         case Recognised(matches):
             response.voices.CopyFrom(recognised_voices(matches))
         case Timeline(spans, start, end):

@@ -103,15 +103,16 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
     ) -> AsyncIterator[asr_pb2.StreamingRecognizeResponse]:
         """Connects the client to a new stream, or to the one that it left."""
         del context
+        streams = self._rooms.streams
         first = await anext(request_iterator, None)
         kind = None if first is None else first.WhichOneof("request")
         seen = 0
         if first is not None and kind == "config":
             await self._rooms.voices.load(first.config.recognition.workspace_id)
-            stream, token = self._rooms.streams.open(first.config)
+            stream, token = streams.open(first.config)
         elif first is not None and kind == "resume":
             token = first.resume.resume_token
-            stream = await self._rooms.streams.resume(token)
+            stream = await streams.resume(token)
             await self._rooms.voices.load(stream.workspace_id)
             seen = first.resume.last_event_id
         else:
@@ -131,7 +132,7 @@ class AsrServicer(asr_pb2_grpc.AsrServiceServicer):
             reader.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.gather(reader, return_exceptions=True)
-            self._rooms.streams.release(stream, token, connection)
+            streams.release(stream, token, connection)
 
     async def EnrollVoice(  # noqa: N802
         self, request_iterator: AsyncIterator[asr_pb2.EnrollVoiceRequest], context: _Context

@@ -21,7 +21,7 @@ from asr_service.errors import (
 )
 from asr_service.inference import InferenceThread
 from asr_service.journal import StreamJournal, _Log
-from asr_service.live import Ended, LiveEvent, LiveTurn, SpeechBegan
+from asr_service.live_events import Ended, LiveEvent, LiveTurn, SpeechBegan
 from asr_service.live_stream import LiveStream, StreamLimits, StreamParts
 from asr_service.streams import StreamTable
 from asr_service.transcriber import Decoding, DecodingTask, Phrase, Word
