@@ -158,6 +158,9 @@ async def _streams(service: Service, talk: Samples, count: int, seconds: float) 
     before = service.cpu_s
     ends = await asyncio.gather(*(client.run() for client in clients), return_exceptions=True)
     refused = sum(isinstance(end, RemoteError) for end in ends)
+    for end in ends:
+        if isinstance(end, RemoteError):
+            print(f"refused: {end}", file=sys.stderr)
     others = [end for end in ends if isinstance(end, BaseException) and not isinstance(end, RemoteError)]
     if others:
         raise others[0]

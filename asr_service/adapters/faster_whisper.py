@@ -33,7 +33,7 @@ _ROOM = 100
 """Frames of silence behind the audio: a window that is full to its last frame makes the model go on with what it said."""
 _PROMPT_TOKENS = 96
 _HOT_WORD_TOKENS = 96
-_TOKENS_PER_SECOND = 12
+_TOKENS_PER_SECOND, _MORE_TOKENS = 12, 24
 """More than fast Russian needs; a loop ends there instead of at Whisper's limit of 448 tokens."""
 
 
@@ -106,7 +106,8 @@ class FasterWhisper:
         batch = np.stack([np.full((part.shape[0], size), part.min(), dtype=np.float32) for part in features])
         for row, part in zip(batch, features, strict=True):
             row[:, : part.shape[1]] = part
-        return self._model.model.encode(StorageView.from_array(np.ascontiguousarray(batch)), to_cpu=False)
+        # Rows of a batch may go on separately, and only the processor's memory can be cut into rows.
+        return self._model.model.encode(StorageView.from_array(np.ascontiguousarray(batch)), to_cpu=len(batch) > 1)
 
     def _languages(self, encoded: StorageView, tasks: Sequence[DecodingTask]) -> list[tuple[str, float]]:
         if all(task.language for task in tasks) or not self._model.model.is_multilingual:
@@ -137,36 +138,36 @@ class FasterWhisper:
         frames = [features[index].shape[1] for index in indexes]
         encoded = self._encode([features[index] for index in indexes], size)
         languages = self._languages(encoded, tasks)
-        for language in dict.fromkeys(language for language, _ in languages):
-            rows = [row for row, (found, _) in enumerate(languages) if found == language]
-            part = (
-                encoded if len(rows) == len(indexes) else self._encode([features[indexes[row]] for row in rows], size)
-            )
+        # CTranslate2 decodes rows together whose prompts are equally long before the transcript's first token.
+        alike: dict[tuple[str, int], list[int]] = {}
+        for row, (task, (language, _)) in enumerate(zip(tasks, languages, strict=True)):
+            before = len(self._before(self._tokenizer(language), task))
+            alike.setdefault((language, before), []).append(row)
+        for (language, _), rows in alike.items():
             tokenizer = self._tokenizer(language)
-            tries = self._generate(part, tokenizer, [tasks[row] for row in rows], [frames[row] for row in rows])
-            spoken = [
-                (row, attempt)
-                for row, attempt in zip(rows, tries, strict=True)
-                if attempt.tokens and not attempt.silent
-            ]
-            if len(spoken) < len(rows) and spoken:
-                part = self._encode([features[indexes[row]] for row, _ in spoken], size)
+            part = _rows(encoded, rows, len(indexes))
+            tries = self._generate(part, tokenizer, [tasks[row] for row in rows], size)
+            spoken = [place for place, attempt in enumerate(tries) if attempt.tokens and not attempt.silent]
+            if not spoken:
+                continue
             segments = [
-                [{"seek": 0, "start": 0.0, "end": frames[row] / 100, "tokens": attempt.tokens}]
-                for row, attempt in spoken
+                [{"seek": 0, "start": 0.0, "end": frames[rows[place]] / 100, "tokens": tries[place].tokens}]
+                for place in spoken
             ]
-            if segments:
-                lengths = [frames[row] for row, _ in spoken]
-                self._model.add_word_timestamps(segments, tokenizer, part, lengths, _BEFORE_WORD, _AFTER_WORD, 0.0)
-            for (row, attempt), (segment,) in zip(spoken, segments, strict=True):
+            lengths = [frames[rows[place]] for place in spoken]
+            self._model.add_word_timestamps(
+                segments, tokenizer, _rows(part, spoken, len(rows)), lengths, _BEFORE_WORD, _AFTER_WORD, 0.0
+            )
+            for place, (segment,) in zip(spoken, segments, strict=True):
                 words = tuple(_whole_words(segment.get("words", ())))
+                attempt, probability = tries[place], languages[rows[place]][1]
                 if words:
-                    phrases[indexes[row]] = [
-                        Phrase(words, language, languages[row][1], attempt.no_speech, attempt.log_probability)
+                    phrases[indexes[rows[place]]] = [
+                        Phrase(words, language, probability, attempt.no_speech, attempt.log_probability)
                     ]
 
     def _generate(
-        self, encoded: StorageView, tokenizer: Tokenizer, tasks: Sequence[DecodingTask], frames: Sequence[int]
+        self, encoded: StorageView, tokenizer: Tokenizer, tasks: Sequence[DecodingTask], size: int
     ) -> list[_Try]:
         """The tokens of each window, those of its prefix included."""
         first = tasks[0]
@@ -175,14 +176,15 @@ class FasterWhisper:
             [*self._before(tokenizer, task), *tokenizer.sot_sequence, tokenizer.no_timestamps, *prefix]
             for task, prefix in zip(tasks, prefixes, strict=True)
         ]
-        longest = max(map(len, prompts)) + max(frames) * _TOKENS_PER_SECOND // 100 + 16
+        # The same for each window alone and in a batch, whatever the others hold.
+        most = len(self._before(tokenizer, first)) + size * _TOKENS_PER_SECOND // 100 + _MORE_TOKENS
         results = self._model.model.generate(
             encoded,
             prompts,
             beam_size=1 if first.fast else self._beam_size,
             repetition_penalty=1.1 if first.careful else 1,
             no_repeat_ngram_size=4 if first.careful else 0,
-            max_length=min(longest, 448),
+            max_length=min(most, 448),
             return_scores=True,
             return_no_speech_prob=True,
             suppress_blank=True,
@@ -200,6 +202,13 @@ class FasterWhisper:
         hot = tokenizer.encode(" " + ", ".join(task.hot_words))[:_HOT_WORD_TOKENS] if task.hot_words else []
         before = tokenizer.encode(" " + task.prompt)[-_PROMPT_TOKENS:] if task.prompt else []
         return [tokenizer.sot_prev, *hot, *before] if hot or before else []
+
+
+def _rows(encoded: StorageView, rows: Sequence[int], count: int) -> StorageView:
+    """Some rows of a batch of `count`."""
+    if len(rows) == count:
+        return encoded
+    return StorageView.from_array(np.ascontiguousarray(np.asarray(encoded)[list(rows)]))
 
 
 def _whole_words(pieces: Iterable[dict[str, Any]]) -> list[Word]:

@@ -73,3 +73,20 @@ def test_a_gpu_that_cannot_be_used_is_left_alone_or_told(models: Path, monkeypat
     assert {one.device for one in load_engine(settings, Store(models)).models} == {"cpu"}
     with pytest.raises(DeviceMissing, match="CTranslate2 cannot use the GPU"):
         load_engine(settings.model_copy(update={"device": "cuda"}), Store(models))
+
+
+def test_windows_of_a_batch_are_heard_as_each_alone(models: Path, samples: Path, tmp_path: Path) -> None:
+    speech = load_engine(SETTINGS, Store(models)).speech
+    with Recording(tmp_path / "a.pcm") as recording:
+        list(decode_file(samples / "standup_ru" / "meeting.flac", recording))
+        audio = recording.read(0, 40 * SAMPLE_RATE)
+    # Other lengths, languages, prompts and beginnings, as streams have them at one moment.
+    windows = [
+        (audio[: 7 * SAMPLE_RATE], DecodingTask("ru", fast=True)),
+        (audio[20 * SAMPLE_RATE : 28 * SAMPLE_RATE], DecodingTask(None, prompt="Хорошо, тогда в пятницу.", fast=True)),
+        (audio[31 * SAMPLE_RATE : 34 * SAMPLE_RATE], DecodingTask("ru", prefix="Нужно", fast=True)),
+        (np.zeros(SAMPLE_RATE, dtype=np.float32), DecodingTask("ru", fast=True)),
+    ]
+    together = speech.decode_many(windows)
+    assert together == [speech.decode(*window) for window in windows]
+    assert [bool(phrases) for phrases in together[:3]] == [True, True, True]
