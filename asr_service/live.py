@@ -228,14 +228,15 @@ class LiveRecognition:
             yield from self._recognise(diarization)
         turns = assemble_turns(spoken)
         if not turns and self._open_revision:
-            yield LiveTurn(len(self._turns) + 1, self._open_revision + 1, final=True, turn=None)
+            # Taken back; the next words get its number, which may depend on the audio only.
+            self._open_revision += 1
+            yield LiveTurn(len(self._turns) + 1, self._open_revision, final=False, turn=None)
         for turn in turns:
             self._turns.append(turn)
             yield LiveTurn(
                 len(self._turns), self._open_revision + 1, final=True, turn=turn, stable_words=len(turn.words)
             )
             self._open_revision = 0
-        self._open_revision = 0
         self._agreement = None
         self._closing = None
         if self._speakers is not None:
