@@ -121,7 +121,14 @@ def _speech(settings: AsrSettings, store: Store, threads: int) -> tuple[SpeechMo
     """The engine or engines of speech to text that settings, store and hardware call for."""
 
     def options(model_id: str, device: str) -> ModelOptions:
-        return ModelOptions(store.path(model_id), device, settings.compute_type, threads, settings.beam_size)
+        return ModelOptions(
+            store.path(model_id),
+            device,
+            settings.compute_type,
+            threads,
+            settings.beam_size,
+            settings.likely_languages,
+        )
 
     def in_use(model_id: str, model: SpeechModel, languages: frozenset[str]) -> ModelInUse:
         return ModelInUse("transcription", model_id, model.device, languages)

@@ -32,6 +32,10 @@ class AsrSettings(Section):
         "auto", description="Number format of Whisper's weights; `auto` is int8 on the processor and float16 on a GPU."
     )
     beam_size: int = Field(8, ge=1, le=20, description="Hypotheses kept while decoding; 1 is greedy, fast and worse.")
+    likely_languages: tuple[str, ...] = Field(
+        ("ru", "en"),
+        description="ISO 639-1 codes; where the language is doubtful, one of these is taken. Others are heard all the same.",
+    )
     vad_model: str = Field("silero-vad", description="Model of voice activity.")
     diarization: Literal["onnx", "sortformer"] = Field(
         "onnx",

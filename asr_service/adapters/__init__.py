@@ -19,6 +19,8 @@ class ModelOptions:
     compute_type: str
     threads: int
     beam_size: int
+    likely: tuple[str, ...] = ()
+    """Languages as ISO 639-1 codes that a doubtful guess goes to."""
 
 
 def open_whisper(options: ModelOptions) -> FasterWhisper:
@@ -30,6 +32,7 @@ def open_whisper(options: ModelOptions) -> FasterWhisper:
         compute_type=exact if options.compute_type == "auto" else options.compute_type,
         threads=options.threads,
         beam_size=options.beam_size,
+        likely=options.likely,
     )
 
 

@@ -31,6 +31,8 @@ _SHORTEST, _LONGEST, _GRAIN = 1000, 3000, 200
 """Lengths of the encoder's input in frames of 10 ms. Below 10 s the model loops often; equal lengths can share a batch."""
 _ROOM = 100
 """Frames of silence behind the audio: a window that is full to its last frame makes the model go on with what it said."""
+_SURE = 0.7
+"""Probability from which a language needs no support."""
 _PROMPT_TOKENS = 96
 _HOT_WORD_TOKENS = 96
 _TOKENS_PER_SECOND, _MORE_TOKENS = 12, 24
@@ -53,12 +55,15 @@ class _Try:
 class FasterWhisper:
     """A Whisper model in CTranslate2's format."""
 
-    def __init__(self, folder: Path, *, device: str, compute_type: str, threads: int, beam_size: int) -> None:
-        """Loads the model from its folder."""
+    def __init__(
+        self, folder: Path, *, device: str, compute_type: str, threads: int, beam_size: int, likely: Sequence[str] = ()
+    ) -> None:
+        """Loads the model from its folder; a doubtful guess at the language goes to one of the `likely` ones."""
         self._model: Any = WhisperModel(
             str(folder), device=device, compute_type=compute_type, cpu_threads=threads, local_files_only=True
         )
         self._beam_size = beam_size
+        self._likely = frozenset(f"<|{language}|>" for language in likely)
         self._device = device
         self._tokenizers: dict[str, Tokenizer] = {}
 
@@ -114,9 +119,16 @@ class FasterWhisper:
             return [(task.language or "en", 1.0) for task in tasks]
         detected = self._model.model.detect_language(encoded)
         return [
-            (task.language, 1.0) if task.language else (ranked[0][0][2:-2], float(ranked[0][1]))
+            (task.language, 1.0) if task.language else self._guess(ranked)
             for task, ranked in zip(tasks, detected, strict=True)
         ]
+
+    def _guess(self, ranked: Sequence[tuple[str, float]]) -> tuple[str, float]:
+        """The first language, or the first likely one where that is doubtful; some seconds of an accent may look like any."""
+        token, probability = ranked[0]
+        if probability < _SURE:
+            token, probability = next((pair for pair in ranked if pair[0] in self._likely), ranked[0])
+        return token[2:-2], float(probability)
 
     def _tokenizer(self, language: str) -> Tokenizer:
         if language not in self._tokenizers:
