@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_service.agreement import Agreement
-from asr_service.audio import SAMPLE_RATE, Recording, Samples
+from asr_service.audio import SAMPLE_RATE, AudioSource, Samples
 from asr_service.diarization import Diarization, Span
 from asr_service.draft import Draft, reconciled
 from asr_service.engine import Engine
@@ -75,7 +75,7 @@ class LiveRecognition:
     def __init__(
         self,
         engine: Engine,
-        recording: Recording,
+        recording: AudioSource,
         task: Task,
         interim_seconds: float | None,
         enrolled: Callable[[], Sequence[EnrolledVoice]] = tuple,
@@ -132,14 +132,23 @@ class LiveRecognition:
         """Makes everything up to `sample` final once it is heard, wherever a word may stand there."""
         self._flushes.append(sample)
 
+    @property
+    def voice(self) -> NDArray[np.float16]:
+        """Probability of speech in each frame of 32 ms that was listened to."""
+        return self._voice.values
+
     def advance(self) -> LiveWork:
         """Works through what was recorded since."""
+        yield from self.listen()
+        yield from self._pass()
+
+    def listen(self) -> LiveWork:
+        """Works through what was recorded since, but for passes over running speech: what depends on the audio alone."""
         while self._heard + _BLOCK <= self._recording.samples:
             yield from self._hear(self._heard + _BLOCK)
         # A flush inside the block that is not complete yet has to act now; the speaker may be silent from here on.
-        if self._flushes and self._flushes[0] <= self._recording.samples:
+        while self._flushes and self._flushes[0] <= self._recording.samples:
             yield from self._flush(self._flushes.pop(0))
-        yield from self._listen()
 
     def finish(self) -> LiveWork:
         """Ends the recording: the last stretch, then all speakers anew, then `Ended`."""
@@ -168,6 +177,9 @@ class LiveRecognition:
         yield Ended(self._recording.duration, len(self._turns), len(speakers), self._transcriber.language)
 
     def _hear(self, end: int) -> LiveWork:
+        # Before the block that holds it, as when the block came later.
+        while self._flushes and self._flushes[0] < end:
+            yield from self._flush(self._flushes.pop(0))
         start, self._heard = self._heard, end
         probabilities = self._stream.push(self._recording.read(start, end))
         self._voice.append(probabilities.astype(np.float16))
@@ -182,8 +194,6 @@ class LiveRecognition:
                 yield SpeechPaused(min(region.end, self._heard) / SAMPLE_RATE)
             if since is not None and self._endpointer.frames * FRAME - since > _LONGEST_STRETCH * SAMPLE_RATE:
                 yield from self._cut(since)
-        while self._flushes and self._flushes[0] <= end:
-            yield from self._flush(self._flushes.pop(0))
         yield from self._write_draft()
         if self._speakers is not None and end // _SPEAKER_STEP > start // _SPEAKER_STEP:
             yield from self._speakers.advance(self._voice.values)
@@ -298,7 +308,7 @@ class LiveRecognition:
             agreement.settle(draft.words, draft.place)
             yield from self._tell(agreement)
 
-    def _listen(self) -> LiveWork:
+    def _pass(self) -> LiveWork:
         """Listens quickly to the running stretch, when enough of it is new and nothing more urgent waits."""
         since = self._endpointer.running_since
         if self._interim is None or since is None:
