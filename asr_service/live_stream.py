@@ -9,17 +9,20 @@ import asyncio
 import contextlib
 import errno
 import time
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from planerka.asr.v1 import asr_pb2
 from planerka.common.v1 import transcript_pb2
 
-from asr_service.audio import Recording
 from asr_service.errors import (
     AudioTooLong,
+    AudioUnusable,
     DiskFull,
     StreamBroken,
     StreamTaken,
@@ -37,7 +40,7 @@ from mesh.errors import Internal, NotReady, PlanerkaError
 from mesh.logs import get_logger
 from mesh.times import from_seconds
 
-__all__ = ["LiveStream", "Recognition", "StreamLimits", "StreamParts"]
+__all__ = ["GrowingAudio", "LiveStream", "Recognition", "StreamLimits", "StreamParts"]
 
 _ACK_SECONDS = 0.2
 """Between two acknowledgements: each makes the audio safe on disk, which takes milliseconds."""
@@ -51,6 +54,26 @@ _REVISION_LEAP = 1_000
 _FIRST_COST = 0.15
 """Seconds of work for a second of audio that are assumed while nothing is known yet."""
 _COST_SECONDS = 20.0
+
+
+class GrowingAudio(Protocol):
+    """Where the converter's 16 kHz samples go: `Recording`, or `ChannelRecording` where it keeps channels apart."""
+
+    path: Path
+
+    @property
+    def samples(self) -> int:
+        """Number of samples, of each channel."""
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+
+    def append(self, samples: NDArray[np.int16]) -> None:
+        """Writes what the converter gave."""
+
+    def discard(self) -> None:
+        """Removes the audio."""
 
 
 class Recognition(Protocol):
@@ -92,7 +115,7 @@ class StreamParts:
     """What a stream consists of."""
 
     journal: StreamJournal
-    recording: Recording
+    recording: GrowingAudio
     converter: Converter
     recognition: Recognition
     model: SpeechModel
@@ -121,6 +144,7 @@ class LiveStream:
         self._early: dict[int, bytes] = {}
         self._events: list[asr_pb2.StreamingRecognizeResponse] = []
         self._event_number = 0
+        self._open_turns: dict[str, int] = {}
         self._told = 0
         self._revision_leap = 0
         self._acked = 0
@@ -316,9 +340,11 @@ class LiveStream:
             raise AudioTooLong(self._limits.max_seconds)
         try:
             samples = self._converter.convert(data)
-        except UndecodableAudio as error:
+        except AudioUnusable as error:
             # What was taken of a container cannot be given back, so the stream ends here.
-            self._error = UndecodableAudio(f"Chunk {sequence}: {error.what}")
+            self._error = error
+            if isinstance(error, UndecodableAudio):
+                self._error = UndecodableAudio(f"Chunk {sequence}: {error.what}")
             self._news.set()
             raise self._error from error
         try:
@@ -370,17 +396,16 @@ class LiveStream:
             response.turn.revision += self._revision_leap
             self._forget_older(response.turn.turn_id)
         self._number(response)
+        if is_open:
+            self._open_turns[response.turn.turn_id] = response.event_id
         if lasts:
             self._journal.append_event(response)
 
     def _forget_older(self, turn_id: str) -> None:
         """An older version of the same turn is of no use to anyone who comes back."""
-        for place in range(len(self._events) - 1, -1, -1):
-            turn = self._events[place].turn
-            if self._events[place].HasField("turn"):
-                if turn.turn_id == turn_id and turn.state != transcript_pb2.TURN_STATE_FINAL:
-                    del self._events[place]
-                return
+        older = self._open_turns.pop(turn_id, None)
+        if older is not None:
+            del self._events[bisect_left(self._events, older, key=lambda event: event.event_id)]
 
     def _number(self, response: asr_pb2.StreamingRecognizeResponse) -> None:
         self._event_number += 1
