@@ -24,12 +24,12 @@ from asr_service.transcriber import Transcriber, Word, answered, chunk_regions
 from asr_service.turns import SpokenWord, Turn, assemble_turns
 from asr_service.vad import FRAME, Endpointer, Region, VadSettings, VoiceDetector, voiced_seconds, without_overlap
 
-__all__ = ["ChannelVoice", "OwnSound", "listen", "recognize_channels"]
+__all__ = ["TIMELINE_PADDING", "ChannelVoice", "OwnSound", "listen", "recognize_channels"]
 
 _STEP_FRAMES = 60 * SAMPLE_RATE // FRAME
 _SILENT = 1e-3
 """Peak (-60 dBFS) below which a channel is not listened to."""
-_TIMELINE_PADDING = 0.05
+TIMELINE_PADDING = 0.05
 """Seconds around speech in the timeline, which is no audio for a model that loses words at edges."""
 
 
@@ -53,7 +53,7 @@ class OwnSound:
     def __init__(self, channel: AudioSource, copies: NDArray[np.bool_]) -> None:
         """`copies` tells for each frame of 32 ms whether it is silenced."""
         self._channel = channel
-        self._gain = 1.0 - copies.astype(np.float32)
+        self._copies = copies
 
     @property
     def samples(self) -> int:
@@ -70,11 +70,12 @@ class OwnSound:
         start = max(start, 0)
         audio = self._channel.read(start, end)
         first, last = start // FRAME, (start + len(audio)) // FRAME + 2
-        if len(audio) == 0 or self._gain[first:last].all():
+        if len(audio) == 0 or not self._copies[first:last].any():
             return audio
         places = (np.arange(start, start + len(audio)) - FRAME / 2) / FRAME
-        frames = np.arange(max(first - 1, 0), min(last, len(self._gain)))
-        return np.asarray(audio * np.interp(places, frames, self._gain[frames]), dtype=np.float32)
+        frames = np.arange(max(first - 1, 0), min(last, len(self._copies)))
+        gain = 1.0 - self._copies[frames].astype(np.float32)
+        return np.asarray(audio * np.interp(places, frames, gain), dtype=np.float32)
 
 
 def listen(
@@ -84,7 +85,7 @@ def listen(
     samples = max((channel.samples for channel in channels), default=0)
     streams = [detector.stream() for _ in channels]
     ears = [Endpointer(settings) for _ in channels]
-    clocks = [Endpointer(replace(settings, padding=_TIMELINE_PADDING)) for _ in channels]
+    clocks = [Endpointer(replace(settings, padding=TIMELINE_PADDING)) for _ in channels]
     regions: list[list[Region]] = [[] for _ in channels]
     spans: list[list[Region]] = [[] for _ in channels]
     probabilities: list[list[NDArray[np.float16]]] = [[] for _ in channels]

@@ -26,9 +26,8 @@ PlanerkaError
 ├── Exhausted
 │   ├── TooManyStreams           TOO_MANY_STREAMS
 │   └── DiskFull                 DISK_FULL
-├── Conflict
-│   └── StreamTaken              STREAM_TAKEN_OVER
-└── Unimplemented                NOT_BUILT_YET
+└── Conflict
+    └── StreamTaken              STREAM_TAKEN_OVER
 """
 
 from collections.abc import Iterable

@@ -40,7 +40,7 @@ class LiveTurn:
     """A turn, or a new version of one; without words it takes back a turn that was not final."""
 
     number: int
-    """From 1, in order of time."""
+    """From 1, in order of time; with a speaker a channel growing by 8 inside each channel."""
     revision: int
     final: bool
     turn: Turn | None

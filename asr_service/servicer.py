@@ -14,6 +14,7 @@ import grpc
 from planerka.asr.v1 import asr_pb2, asr_pb2_grpc
 
 from asr_service.audio import Recording
+from asr_service.channel_recording import ChannelRecording
 from asr_service.channels import recognize_channels
 from asr_service.engine import Engine
 from asr_service.enrolment import LARGEST_SAMPLE, VoiceSample, learn_voice
@@ -22,14 +23,15 @@ from asr_service.inference import InferenceThread
 from asr_service.journal import StreamJournal
 from asr_service.known_voices import KnownVoices
 from asr_service.live import LiveRecognition
+from asr_service.live_channels import LiveChannels
 from asr_service.live_stream import LiveStream, StreamParts
 from asr_service.messages import file_progress, file_responses, task_of
 from asr_service.recognizer import StageProgress, Task, Transcript, recognize_file
 from asr_service.settings import AsrSettings
-from asr_service.stream_decoder import Encoding, open_converter
+from asr_service.stream_decoder import Encoding, MultiChannelConverter, open_converter
 from asr_service.streams import StreamTable
 from asr_service.uploads import receive
-from mesh.errors import NotReady, Unimplemented
+from mesh.errors import NotReady
 from mesh.ids import new_id
 from mesh.paging import decode_token, encode_token, page_size
 from mesh.times import from_seconds
@@ -227,22 +229,22 @@ def stream_parts(engine: Engine, settings: AsrSettings, voices: KnownVoices, jou
     """What a live stream with the configuration in `journal` consists of.
 
     Raises:
-        UnknownLanguage, InvalidArgument, Unimplemented: The configuration asks for something that cannot be.
+        UnknownLanguage, InvalidArgument, TooManyChannels: The configuration asks for something that cannot be.
     """
     config = journal.config
     task = task_of(config.recognition)
-    if task.by_channel:
-        raise Unimplemented("A speaker for each channel is built for files only; use CHANNEL_MODE_MIX live.")
     journal.audio.unlink(missing_ok=True)
-    recording = Recording(journal.audio)
     interim = settings.interim_seconds if config.interim_results else None
-    return StreamParts(
-        journal,
-        recording,
-        open_converter(_ENCODINGS[config.encoding], config.sample_rate, config.channels),
-        LiveRecognition(engine, recording, task, interim, partial(voices.now, config.recognition.workspace_id)),
-        engine.speech,
+    encoded = _ENCODINGS[config.encoding], config.sample_rate, config.channels
+    if task.by_channel:
+        apart = MultiChannelConverter(*encoded)
+        channels = ChannelRecording(journal.audio)
+        return StreamParts(journal, channels, apart, LiveChannels(engine, channels, task, interim), engine.speech)
+    recording = Recording(journal.audio)
+    recognition = LiveRecognition(
+        engine, recording, task, interim, partial(voices.now, config.recognition.workspace_id)
     )
+    return StreamParts(journal, recording, open_converter(*encoded), recognition, engine.speech)
 
 
 async def _read(

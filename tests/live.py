@@ -23,7 +23,7 @@ from mesh.times import to_seconds
 
 RATE = 16_000
 CHUNK_SECONDS = 0.1
-_CHUNK_BYTES = int(RATE * CHUNK_SECONDS) * 2
+_SAMPLE_BYTES = 2
 _FINAL = transcript_pb2.TURN_STATE_FINAL
 LOCAL_ERROR = "Internal error from Core"
 
@@ -31,13 +31,16 @@ Request = asr_pb2.StreamingRecognizeRequest
 Response = asr_pb2.StreamingRecognizeResponse
 
 
-def stream_config(language: str = "", *, diarize: bool = True, interim: bool = True) -> asr_pb2.StreamConfig:
-    """The configuration of a 16 kHz mono stream of 16-bit samples."""
+def stream_config(
+    language: str = "", *, diarize: bool = True, interim: bool = True, channels: int = 1
+) -> asr_pb2.StreamConfig:
+    """The configuration of a 16 kHz stream of 16-bit samples; several channels carry one speaker each."""
+    apart = asr_pb2.CHANNEL_MODE_SPEAKER_PER_CHANNEL if channels > 1 else asr_pb2.CHANNEL_MODE_UNSPECIFIED
     return asr_pb2.StreamConfig(
-        recognition=asr_pb2.RecognitionConfig(language=language, diarize=diarize),
+        recognition=asr_pb2.RecognitionConfig(language=language, diarize=diarize, channel_mode=apart),
         encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE,
         sample_rate=RATE,
-        channels=1,
+        channels=channels,
         interim_results=interim,
     )
 
@@ -243,7 +246,7 @@ class LiveClient:
 
     Args:
         address: The service.
-        pcm: 16-bit little-endian mono samples at 16 kHz.
+        pcm: 16-bit little-endian samples at 16 kHz, interleaved where there are several channels.
         config: How to recognise.
         pace: Speed beside that of speech; None sends as fast as acknowledgements allow.
         faults: What goes wrong.
@@ -265,7 +268,8 @@ class LiveClient:
         watch: bool = False,
     ) -> None:
         self.heard = Heard()
-        self.seconds = len(pcm) / (2 * RATE)
+        frame = _SAMPLE_BYTES * config.channels
+        self.seconds = len(pcm) / (frame * RATE)
         self.sent_seconds = 0.0
         self._address = address
         self._pcm = pcm
@@ -276,7 +280,8 @@ class LiveClient:
         self._patience = patience
         self._watch = watch
         self._random = random.Random(faults.seed)
-        self._total = -(-len(pcm) // _CHUNK_BYTES)
+        self._chunk_bytes = int(RATE * CHUNK_SECONDS) * frame
+        self._total = -(-len(pcm) // self._chunk_bytes)
         self._breaks = sorted(self._random.randint(1, self._total) for _ in range(faults.disconnects))
         self._end_breaks = int(faults.break_at_end)
         self._token = ""
@@ -423,7 +428,7 @@ class LiveClient:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 
     def _data(self, sequence: int) -> bytes:
-        return self._pcm[(sequence - 1) * _CHUNK_BYTES : sequence * _CHUNK_BYTES]
+        return self._pcm[(sequence - 1) * self._chunk_bytes : sequence * self._chunk_bytes]
 
 
 def _is_break(error: grpc.RpcError) -> bool:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
 from cli.launcher import Mesh
-from tests.live import Faults, Heard, LiveClient, stream_config
+from tests.live import RATE, Faults, Heard, LiveClient, stream_config
 from tests.sounds import to_pcm
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.models, pytest.mark.timeout(600)]
@@ -55,16 +56,32 @@ def test_live_disconnects(mesh: Mesh, talk: bytes, undisturbed: Heard) -> None:
     assert client.heard.connections > 10
 
 
-async def test_live_kill(mesh: Mesh, talk: bytes, undisturbed: Heard) -> None:
-    client = LiveClient(mesh.address("asr"), talk, RUSSIAN, pace=4.0, faults=Faults(seed=4, resend=0.1))
+async def killed(mesh: Mesh, client: LiveClient, sequences: Sequence[int]) -> Heard:
+    """What a client hears while the service is killed after each of these chunks was acknowledged."""
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(client.run())
-        for sequence in (300, 850):
+        for sequence in sequences:
             async with asyncio.timeout(240):
                 while client.heard.acked < sequence:
                     await asyncio.sleep(0.05)
             assert not running.done(), "the stream ended before the service was killed"
             await asyncio.to_thread(mesh.kill, "asr")
             await asyncio.to_thread(mesh.start, "asr")
-    assert_same(client.heard, undisturbed)
-    assert client.heard.connections == 3
+    assert client.heard.connections == 1 + len(sequences)
+    return client.heard
+
+
+async def test_live_kill(mesh: Mesh, talk: bytes, undisturbed: Heard) -> None:
+    client = LiveClient(mesh.address("asr"), talk, RUSSIAN, pace=4.0, faults=Faults(seed=4, resend=0.1))
+    assert_same(await killed(mesh, client, (300, 850)), undisturbed)
+
+
+async def test_live_kill_with_a_speaker_a_channel(mesh: Mesh, talk: bytes) -> None:
+    whole = np.frombuffer(talk, dtype="<i2")
+    first, second = whole[: 30 * RATE], whole[60 * RATE : 90 * RATE]
+    channels = np.stack([first, second // 2 + np.roll(first, 80) // 10], axis=1).tobytes()
+    config = stream_config("ru", channels=2)
+    undisturbed = await LiveClient(mesh.address("asr"), channels, config).run()
+    assert {word.speaker for word in undisturbed.final_words()} == {"S1", "S2"}
+    client = LiveClient(mesh.address("asr"), channels, config, pace=4.0, faults=Faults(seed=6, resend=0.1))
+    assert_same(await killed(mesh, client, (110, 220)), undisturbed)
