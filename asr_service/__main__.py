@@ -65,10 +65,11 @@ class AsrHosted:
             settings.max_lag,
             settings.max_hours * 3600,
             settings.max_load,
+            settings.finished_minutes * 60,
         )
         build = partial(stream_parts, engine, settings, voices)
         streams = StreamTable(self._work / "streams", inference, limits, build)
-        await asyncio.to_thread(streams.recover)
+        await streams.recover()
         self._servicer.rooms = Rooms(engine, inference, streams, folder, voices)
 
     async def _open_voices(self) -> KnownVoices:

@@ -2,7 +2,8 @@
 
 Each stream has a folder with four files. `stream.json` says who may resume it, and how it was configured. `input.log` has every
 chunk, flush and end in order; a chunk is acknowledged when it is safe there. `events.log` has the events that a client may ask
-for again, `answers.log` the speech model's final answers, so that a stream that is read again costs next to nothing.
+for again, `answers.log` the speech model's final answers, so that a stream that is read again costs next to nothing. Once a client has
+heard the end, audio and answers go and `finished.json` comes; the events stay a little for a client that lost the connection then.
 
 A record is its kind, a number, the length and the CRC-32 of its data (little-endian, 17 bytes), then the data. A record that was
 cut off or damaged at the end of a file was never acknowledged, so it is dropped.
@@ -27,16 +28,22 @@ from planerka.asr.v1 import asr_pb2
 
 from asr_service.transcriber import Decoding, Phrase, Word
 
-__all__ = ["AUDIO", "END", "FLUSH", "KnownAnswers", "StreamJournal", "token_hash"]
+__all__ = ["AUDIO", "END", "FLUSH", "KnownAnswers", "StreamJournal", "settled", "token_hash"]
 
 AUDIO, FLUSH, END = 1, 2, 3
 _RECORD = struct.Struct("<BQII")
 _EVENT, _ANSWER, _RESTART = 4, 5, 6
+_FINISHED = "finished.json"
 
 
 def token_hash(token: str) -> str:
     """What is kept of a resume token; the token itself is a secret of the client."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def settled(folder: Path) -> bool:
+    """Whether the stream in this folder is finished, and its end was told."""
+    return (folder / _FINISHED).exists()
 
 
 class _Log:
@@ -67,6 +74,10 @@ class _Log:
 
     def sync(self) -> None:
         os.fdatasync(self._file)
+
+    def clear(self) -> None:
+        """Removes all records."""
+        os.ftruncate(self._file, 0)
 
     def lock(self) -> None:
         """BlockingIOError where another process has the file."""
@@ -130,6 +141,25 @@ class StreamJournal:
     def audio(self) -> Path:
         """Where the decoded audio lies; it can be made again from the input."""
         return self.folder / "audio.pcm"
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether `settle` was called, also by an earlier process."""
+        return settled(self.folder)
+
+    def settle(self, next_sequence: int) -> None:
+        """Keeps nothing but the events, after the end of the stream was told; `next_sequence` is that of the input."""
+        partial = self.folder / "finished.json.partial"
+        partial.write_text(json.dumps({"next_sequence": next_sequence}), encoding="utf-8")
+        partial.rename(self.folder / _FINISHED)
+        self._input.clear()
+        self._answers.clear()
+
+    def next_sequence(self) -> int:
+        """Number of the chunk behind all that came."""
+        if self.is_settled:
+            return int(json.loads((self.folder / _FINISHED).read_text(encoding="utf-8"))["next_sequence"])
+        return 1 + max((number for kind, number, _ in self._input.records() if kind == AUDIO), default=0)
 
     def append_input(self, kind: int, number: int, data: bytes = b"") -> None:
         """Writes a chunk, a flush or the end; safe after `sync`."""

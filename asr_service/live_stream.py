@@ -108,6 +108,8 @@ class StreamLimits:
     max_seconds: float
     load: float = 0.9
     """Share of the time that all streams together may take."""
+    finished_window: float = 120.0
+    """For how long a client that missed the end of a stream can come back for it."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ class LiveStream:
     def __init__(self, parts: StreamParts, inference: InferenceThread, limits: StreamLimits) -> None:
         """`restore` comes next for a stream that is read again, then `start`."""
         self.stream_id = parts.journal.stream_id
+        self.folder = parts.journal.folder
         self.workspace_id = parts.journal.config.recognition.workspace_id
         self.next_sequence = 1
         self.connection = 0
@@ -145,6 +148,7 @@ class LiveStream:
         self._events: list[asr_pb2.StreamingRecognizeResponse] = []
         self._event_number = 0
         self._open_turns: dict[str, int] = {}
+        self._voices: asr_pb2.StreamingRecognizeResponse | None = None
         self._told = 0
         self._revision_leap = 0
         self._acked = 0
@@ -174,8 +178,19 @@ class LiveStream:
         """Whether recognition has ended with an error."""
         return self._error is not None
 
+    @property
+    def over(self) -> bool:
+        """Whether the recording is finished: nothing is left to do but to tell it."""
+        return bool(self._events) and self._events[-1].HasField("finished")
+
     def restore(self) -> None:
         """Takes everything from the journal, as after a restart of the service. Blocks."""
+        self._events = sorted(self._journal.events(), key=lambda event: event.event_id)
+        if self.over:
+            self.next_sequence = self._journal.next_sequence()
+            self._acked = self.next_sequence - 1
+            self._ending = True
+            return
         for kind, number, data in self._journal.input():
             if kind == AUDIO:
                 self._recording.append(self._converter.convert(data))
@@ -186,7 +201,8 @@ class LiveStream:
                 self._recording.append(self._converter.finish())
                 self._ending = True
         self._acked = self.next_sequence - 1
-        self._events = list(self._journal.events())
+        # Who was recognised is asked anew, for it was never certain.
+        self._events = [event for event in self._events if not event.HasField("voices")]
         self._told = len(self._events)
         restarts = self._journal.count_restart()
         last = self._events[-1].event_id if self._events else 0
@@ -194,7 +210,9 @@ class LiveStream:
         self._revision_leap = restarts * _REVISION_LEAP
 
     def start(self) -> None:
-        """Begins to work."""
+        """Begins to work, where something is left to do."""
+        if self.over:
+            return
         self._worker = asyncio.create_task(self._run())
         self._work.set()
 
@@ -276,9 +294,9 @@ class LiveStream:
                 seen = event.event_id
                 said = True
                 yield event
-                if event.HasField("finished"):
-                    self.done = True
-                    return
+            if self.over:
+                self.done = True
+                return
             if self._error is not None:
                 raise self._error
             now = time.monotonic()
@@ -307,16 +325,25 @@ class LiveStream:
     async def close(self, *, keep: bool) -> None:
         """Stops the worker once the step that may run has ended; without `keep` the stream is forgotten."""
         away = NotReady("The speech service is stopping; go on with this stream when it is back.", reason="STOPPING")
-        self._error = self._error or (away if keep else UnknownStream())
+        await self._stop(away if keep else UnknownStream())
+        if keep:
+            self._journal.close()
+        else:
+            await asyncio.to_thread(self._journal.discard)
+
+    async def settle(self) -> None:
+        """Lets go of everything but the events on the disk, for a client that lost the connection as the end was told."""
+        await self._stop(None)
+        await asyncio.to_thread(self._journal.settle, self.next_sequence)
+        self._journal.close()
+
+    async def _stop(self, error: PlanerkaError | None) -> None:
+        self._error = self._error or error
         if self._worker is not None:
             self._worker.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._worker
         await self._inference.run(self._recording.discard)
-        if keep:
-            self._journal.close()
-        else:
-            await asyncio.to_thread(self._journal.discard)
 
     def _check_owner(self, connection: int) -> None:
         if connection != self.connection:
@@ -396,6 +423,11 @@ class LiveStream:
             response.turn.revision += self._revision_leap
             self._forget_older(response.turn.turn_id)
         self._number(response)
+        if response.HasField("voices"):
+            self._voices = response
+        if response.HasField("finished") and self._voices is not None:
+            # Nobody will work it out again.
+            self._journal.append_event(self._voices)
         if is_open:
             self._open_turns[response.turn.turn_id] = response.event_id
         if lasts:

@@ -71,6 +71,11 @@ class AsrSettings(Section):
     max_hours: float = Field(6.0, gt=0, description="Longest recording in hours that is accepted.")
     max_streams: int = Field(8, ge=1, description="Live streams at once.")
     resume_minutes: float = Field(10.0, gt=0, description="Minutes for which a broken live stream can be resumed.")
+    finished_minutes: float = Field(
+        2.0,
+        ge=0,
+        description="Minutes for which a client that missed the end of a live stream can come back for it; the audio goes at once.",
+    )
     interim_seconds: float = Field(
         0.4, ge=0.2, description="Least seconds of audio between two provisional versions of a running turn."
     )

@@ -1,23 +1,28 @@
 """All live streams of the process: opening, resuming, limits and expiry."""
 
 import asyncio
+import contextlib
 import errno
 import json
 import secrets
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 from planerka.asr.v1 import asr_pb2
 
 from asr_service.errors import DiskFull, Overloaded, StreamTaken, TooManyStreams, UnknownStream
 from asr_service.inference import InferenceThread
-from asr_service.journal import StreamJournal, token_hash
+from asr_service.journal import StreamJournal, settled, token_hash
 from asr_service.live_stream import LiveStream, StreamLimits, StreamParts
 from mesh.ids import new_id
 
 __all__ = ["StreamTable"]
+
+_SLACK = 1.0
+"""Seconds by which the clocks of timers and files may differ."""
 
 Build = Callable[[StreamJournal], StreamParts]
 """Makes what a stream consists of; raises what is wrong with its configuration."""
@@ -36,28 +41,19 @@ class StreamTable:
         self._sleeping: dict[str, Path] = {}
         self._waking: dict[str, asyncio.Task[LiveStream]] = {}
         self._expiries: dict[str, asyncio.TimerHandle] = {}
-        self._removals: set[asyncio.Task[None]] = set()
+        self._resting: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def connected(self) -> int:
         """Number of streams with a connection."""
         return sum(stream.connected for stream in self._streams.values())
 
-    def recover(self) -> None:
-        """Finds the streams of earlier processes, and removes those that nobody can resume any more. Blocks."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        for folder in self._folder.iterdir():
-            try:
-                head = json.loads((folder / "stream.json").read_text(encoding="utf-8"))
-                age = time.time() - (folder / "input.log").stat().st_mtime
-            except (OSError, ValueError):
-                # Never complete: its client has heard of no token.
-                shutil.rmtree(folder, ignore_errors=True)
-                continue
-            if age < self._limits.resume_window:
-                self._sleeping[str(head["token_sha256"])] = folder
-            else:
-                shutil.rmtree(folder, ignore_errors=True)
+    async def recover(self) -> None:
+        """Finds the streams of earlier processes; those that nobody can resume any more are removed, now or when it is time."""
+        for key, (folder, seconds) in (await asyncio.to_thread(self._found)).items():
+            self._sleeping[key] = folder
+            self._expire(key, seconds)
 
     def check_room(self) -> None:
         """Raises TooManyStreams or Overloaded when no further stream may be opened."""
@@ -102,7 +98,7 @@ class StreamTable:
         stream = self._streams.get(key)
         if stream is None:
             stream = await self._wake(key)
-        if not stream.connected:
+        if not stream.connected and not stream.over:
             self.check_room()
         timer = self._expiries.pop(key, None)
         if timer is not None:
@@ -110,24 +106,68 @@ class StreamTable:
         return stream
 
     def release(self, stream: LiveStream, token: str, connection: int) -> None:
-        """A connection has ended: a delivered or failed stream goes now, another one after the resume window."""
+        """A connection has ended: a failed stream goes now, a delivered one after the window of those, another after its own."""
         if connection != stream.connection:
             return
         stream.detach(connection)
         key = token_hash(token)
-        if stream.done or stream.failed:
-            self._remove(key)
+        if self._streams.get(key) is not stream or key in self._resting:
             return
-        loop = asyncio.get_running_loop()
-        self._expiries[key] = loop.call_later(self._limits.resume_window, self._remove, key)
+        if stream.done and self._limits.finished_window:
+            self._resting.add(key)
+            self._begin(self._rest(key, stream))
+        elif stream.done or stream.failed:
+            self._remove(key)
+        else:
+            self._expire(key, self._limits.resume_window)
 
     async def close(self) -> None:
-        """Stops all streams; those that are not finished stay on the disk for the next process."""
+        """Stops all streams; those that a client may come back to stay on the disk for the next process."""
         for timer in self._expiries.values():
             timer.cancel()
-        streams, self._streams = list(self._streams.values()), {}
-        await asyncio.gather(*(stream.close(keep=not stream.done and not stream.failed) for stream in streams))
-        await asyncio.gather(*self._removals)
+        streams = [stream for key, stream in self._streams.items() if key not in self._resting]
+        self._streams = {}
+        await asyncio.gather(*map(self._leave, streams))
+        await asyncio.gather(*self._tasks)
+
+    async def _leave(self, stream: LiveStream) -> None:
+        if stream.done and self._limits.finished_window:
+            await stream.settle()
+        else:
+            await stream.close(keep=not stream.done and not stream.failed)
+
+    async def _rest(self, key: str, stream: LiveStream) -> None:
+        """Leaves of a delivered stream what its client may have missed; it can be resumed meanwhile."""
+        try:
+            await stream.settle()
+        finally:
+            self._resting.discard(key)
+        if self._streams.get(key) is stream:
+            del self._streams[key]
+            self._sleeping[key] = stream.folder
+            self._expire(key, self._limits.finished_window)
+
+    def _found(self) -> dict[str, tuple[Path, float]]:
+        """Folders of streams and the seconds for which they can be resumed, by the hashes of their tokens. Blocks."""
+        found: dict[str, tuple[Path, float]] = {}
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for folder in self._folder.iterdir():
+            try:
+                head = json.loads((folder / "stream.json").read_text(encoding="utf-8"))
+                age = time.time() - (folder / "input.log").stat().st_mtime
+            except (OSError, ValueError):
+                # Never complete: its client has heard of no token.
+                shutil.rmtree(folder, ignore_errors=True)
+                continue
+            left = self._window(folder) - age
+            if left > 0:
+                found[str(head["token_sha256"])] = folder, left
+            else:
+                shutil.rmtree(folder, ignore_errors=True)
+        return found
+
+    def _window(self, folder: Path) -> float:
+        return self._limits.finished_window if settled(folder) else self._limits.resume_window
 
     async def _wake(self, key: str) -> LiveStream:
         folder = self._sleeping.get(key)
@@ -146,7 +186,7 @@ class StreamTable:
         except FileNotFoundError as error:
             self._sleeping.pop(key, None)
             raise UnknownStream from error
-        if journal.age > self._limits.resume_window:
+        if journal.age > self._window(folder):
             self._sleeping.pop(key, None)
             await asyncio.to_thread(journal.discard)
             raise UnknownStream
@@ -157,12 +197,31 @@ class StreamTable:
         self._streams[key] = stream
         return stream
 
+    def _expire(self, key: str, seconds: float) -> None:
+        self._expiries[key] = asyncio.get_running_loop().call_later(seconds, self._remove, key)
+
     def _remove(self, key: str) -> None:
         stream = self._streams.pop(key, None)
+        folder = self._sleeping.pop(key, None)
         timer = self._expiries.pop(key, None)
         if timer is not None:
             timer.cancel()
         if stream is not None:
-            task = asyncio.create_task(stream.close(keep=False))
-            self._removals.add(task)
-            task.add_done_callback(self._removals.discard)
+            self._begin(stream.close(keep=False))
+        elif folder is not None:
+            self._begin(asyncio.to_thread(_discard, folder, self._window(folder)))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _discard(folder: Path, window: float) -> None:
+    """Removes a stream that sleeps, unless another process has it, or had it in the last `window` seconds."""
+    with contextlib.suppress(FileNotFoundError, BlockingIOError, ValueError):
+        journal = StreamJournal(folder)
+        if journal.age >= window - _SLACK:
+            journal.discard()
+        else:
+            journal.close()

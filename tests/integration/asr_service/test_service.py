@@ -46,7 +46,9 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 async def channel(models: Path, work: Path) -> AsyncIterator[grpc.aio.Channel]:
     mesh = MeshSettings(log_level="WARNING", drain_seconds=2, drain_delay_seconds=0)
-    hosted = AsrHosted(AsrSettings(work_folder=work, state=work.parent / "asr-state", max_hours=0.5), models)
+    hosted = AsrHosted(
+        AsrSettings(work_folder=work, state=work.parent / "asr-state", max_hours=0.5, finished_minutes=0.01), models
+    )
     async with (
         host(hosted, "127.0.0.1:0", mesh) as running,
         open_channel(f"127.0.0.1:{running.port}", mesh, [SERVICE]) as channel,
@@ -325,7 +327,7 @@ async def test_a_live_stream_that_breaks_and_goes_on(
     starts = [word.start.ToNanoseconds() for turn in turns for word in turn.words]
     assert starts == sorted(starts)
     async with asyncio.timeout(10):
-        # The stream is forgotten a moment after its last message was read.
+        # The stream is forgotten soon after its last message was read.
         while any(path.is_file() for path in work.rglob("*")):
             await asyncio.sleep(0.05)
 

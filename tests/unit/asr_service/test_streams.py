@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,10 @@ from asr_service.errors import (
     UndecodableAudio,
     UnknownStream,
 )
+from asr_service.identification import VoiceMatch
 from asr_service.inference import InferenceThread
 from asr_service.journal import StreamJournal, _Log
-from asr_service.live_events import Ended, LiveEvent, LiveTurn, SpeechBegan
+from asr_service.live_events import Ended, LiveEvent, LiveTurn, Recognised, SpeechBegan
 from asr_service.live_stream import LiveStream, StreamLimits, StreamParts
 from asr_service.streams import StreamTable
 from asr_service.transcriber import Decoding, DecodingTask, Phrase, Word
@@ -89,12 +91,13 @@ class House:
         self.inference = InferenceThread()
         self.recognitions: list[CountingRecognition] = []
         self.model = CountingModel()
-        self.table = self.open()
+        self.limits = LIMITS
+        self.table = StreamTable(self.folder, self.inference, self.limits, self.build)
 
-    def open(self) -> StreamTable:
-        table = StreamTable(self.folder, self.inference, LIMITS, self.build)
-        table.recover()
-        return table
+    async def open(self) -> None:
+        """Begin as a new process does."""
+        self.table = StreamTable(self.folder, self.inference, self.limits, self.build)
+        await self.table.recover()
 
     def build(self, journal: StreamJournal) -> StreamParts:
         journal.audio.unlink(missing_ok=True)
@@ -105,12 +108,13 @@ class House:
     async def restart(self) -> None:
         """As if the process had ended and another one begun."""
         await self.table.close()
-        self.table = self.open()
+        await self.open()
 
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     house = House(tmp_path / "streams")
+    await house.open()
     yield house
     await house.table.close()
     house.inference.close()
@@ -167,9 +171,6 @@ async def test_a_whole_stream(house: House) -> None:
     assert responses[-1].finished.duration.seconds == 4
     numbered = [response.event_id for response in responses if response.event_id]
     assert numbered == list(range(1, len(numbered) + 1))
-    house.table.release(stream, token_of(stream), connection)
-    with pytest.raises(UnknownStream):
-        await house.table.resume(token_of(stream))
 
 
 async def test_a_chunk_that_comes_twice_is_taken_once(house: House) -> None:
@@ -331,9 +332,6 @@ async def test_a_restart_loses_nothing_and_asks_nothing_twice(house: House) -> N
     assert [response.turn.text for response in later if response.turn.state == transcript_pb2.TURN_STATE_FINAL] == ["2"]
     numbers = [response.event_id for response in [*told, *later] if response.event_id]
     assert numbers == sorted(set(numbers))
-    house.table.release(again, token_of(stream), connection)
-    await house.table.close()
-    assert list(house.folder.iterdir()) == []
 
 
 async def test_a_client_that_had_seen_nothing_gets_everything_after_a_restart(house: House) -> None:
@@ -343,13 +341,103 @@ async def test_a_client_that_had_seen_nothing_gets_everything_after_a_restart(ho
         await stream.take(connection, chunk(sequence))
     stream.end(connection)
     await asyncio.wait_for(events(stream, connection), 5)
-    stream.done = False
     await house.restart()
     again = await house.table.resume(token_of(stream))
     connection = again.attach()
     replayed = await asyncio.wait_for(events(again, connection), 5)
     assert seconds_told(replayed) == list(range(1, 12))
     assert replayed[-1].HasField("finished")
+
+
+async def finished(
+    house: House, *, release: bool = True
+) -> tuple[LiveStream, list[asr_pb2.StreamingRecognizeResponse]]:
+    """A stream of four seconds whose end was told, and what was told."""
+    stream, _ = open_stream(house)
+    connection = stream.attach()
+    for sequence in range(1, 9):
+        await stream.take(connection, chunk(sequence))
+    stream.end(connection)
+    told = await asyncio.wait_for(events(stream, connection), 5)
+    if release:
+        house.table.release(stream, token_of(stream), connection)
+    return stream, [response for response in told if response.event_id]
+
+
+async def on_rest(house: House, stream: LiveStream) -> set[str]:
+    """The files that a delivered stream leaves, once it has let go of everything else."""
+    async with asyncio.timeout(5):
+        while house.table._resting:
+            await asyncio.sleep(0.01)
+    return {path.name for path in (house.folder / stream.stream_id).iterdir() if path.stat().st_size}
+
+
+@pytest.mark.parametrize("again", ["at once", "at rest", "after a restart", "after a crash"])
+async def test_a_client_that_missed_the_end_comes_back_for_it(house: House, again: str) -> None:
+    stream, told = await finished(house, release=again != "after a crash")
+    # A crash leaves all files as they were.
+    stream.done = again != "after a crash"
+    if stream.done and again != "at once":
+        assert await on_rest(house, stream) == {"stream.json", "events.log", "finished.json"}
+        assert house.table._streams == {}
+    if again.startswith("after"):
+        await house.restart()
+    built = len(house.recognitions)
+    for seen in (told[-2].event_id, 0, told[-1].event_id):
+        back = await house.table.resume(token_of(stream))
+        connection = back.attach()
+        assert back.next_sequence == 9
+        await back.take(connection, chunk(1))
+        back.end(connection)
+        later = await asyncio.wait_for(events(back, connection, seen), 5)
+        assert later == [response for response in told if response.event_id > seen]
+        house.table.release(back, token_of(stream), connection)
+        if again != "at once":
+            await on_rest(house, stream)
+    assert all(one.listened_seconds == 0 for one in house.recognitions[built:])
+
+
+async def test_voices_are_told_again_with_the_end(house: House) -> None:
+    class Knowing(CountingRecognition):
+        def finish(self) -> Iterator[LiveEvent | Decoding | None]:
+            yield Recognised((VoiceMatch(0, "per_anna", 0.97),))
+            yield from super().finish()
+
+    build = house.build
+
+    def knowing(journal: StreamJournal) -> StreamParts:
+        parts = build(journal)
+        return replace(parts, recognition=Knowing(house.recognitions[-1].recording))
+
+    house.table._build = knowing
+    stream, told = await finished(house)
+    await on_rest(house, stream)
+    await house.restart()
+    back = await house.table.resume(token_of(stream))
+    assert await asyncio.wait_for(events(back, back.attach()), 5) == told
+    assert [response.voices.matches[0].person_id for response in told if response.HasField("voices")] == ["per_anna"]
+
+
+async def test_the_end_of_a_stream_is_forgotten_in_time(house: House) -> None:
+    house.limits = replace(LIMITS, finished_window=0.2)
+    await house.restart()
+    stream, _ = await finished(house)
+    await on_rest(house, stream)
+    await house.restart()
+    async with asyncio.timeout(5):
+        while list(house.folder.iterdir()):
+            await asyncio.sleep(0.05)
+    with pytest.raises(UnknownStream):
+        await house.table.resume(token_of(stream))
+
+
+async def test_the_end_of_a_stream_needs_no_room(house: House) -> None:
+    stream, told = await finished(house)
+    await on_rest(house, stream)
+    for _ in range(LIMITS.streams):
+        open_stream(house)[0].attach()
+    back = await house.table.resume(token_of(stream))
+    assert await asyncio.wait_for(events(back, back.attach()), 5) == told
 
 
 async def test_a_record_that_was_cut_off_is_sent_again(house: House) -> None:
@@ -360,7 +448,7 @@ async def test_a_record_that_was_cut_off_is_sent_again(house: House) -> None:
     await house.table.close()
     log = house.folder / stream.stream_id / "input.log"
     log.write_bytes(log.read_bytes()[:-5])
-    house.table = house.open()
+    await house.open()
     again = await house.table.resume(token_of(stream))
     assert again.next_sequence == 3
 
@@ -370,7 +458,7 @@ async def test_streams_that_nobody_came_back_to_are_removed(house: House) -> Non
     await house.table.close()
     log = house.folder / stream.stream_id / "input.log"
     os.utime(log, (0, 0))
-    house.table = house.open()
+    await house.open()
     with pytest.raises(UnknownStream):
         await house.table.resume(token_of(stream))
     assert list(house.folder.iterdir()) == []
@@ -384,3 +472,29 @@ async def test_a_stream_that_would_slow_the_others_down_is_refused(house: House)
     with pytest.raises(Overloaded) as caught:
         house.table.check_room()
     assert caught.value.retry_after is not None
+
+
+async def test_of_each_open_turn_one_version_is_kept(house: House) -> None:
+    class Duet(CountingRecognition):
+        def finish(self) -> Iterator[LiveEvent | Decoding | None]:
+            for revision in (1, 2, 3):
+                for number in (1, 2):
+                    turn = Turn(None, (SpokenWord(Word(f"{number}{revision}", 0.0, 1.0, 1.0, "en"), ()),))
+                    yield LiveTurn(number, revision, final=(number, revision) == (1, 3), turn=turn)
+            yield Ended(0.0, 1, 0, "")
+
+    build = house.build
+
+    def duet(journal: StreamJournal) -> StreamParts:
+        parts = build(journal)
+        return replace(parts, recognition=Duet(house.recognitions[-1].recording))
+
+    house.table._build = duet
+    stream, _ = open_stream(house)
+    connection = stream.attach()
+    stream.end(connection)
+    async with asyncio.timeout(5):
+        while not stream.over:
+            await asyncio.sleep(0.01)
+    told = await asyncio.wait_for(events(stream, connection), 5)
+    assert [response.turn.text for response in told if response.HasField("turn")] == ["13", "23"]
