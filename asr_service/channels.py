@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asr_service.audio import SAMPLE_RATE, AudioSource, Recording, Samples, decode_channels
+from asr_service.complaints import of_channel
 from asr_service.crosstalk import CONTEXT, find_copies
 from asr_service.diarization import Diarization, Span
 from asr_service.engine import Engine
+from asr_service.listener import Listener
 from asr_service.recognizer import Stage, StageProgress, Task, Transcript
 from asr_service.transcriber import Transcriber, Word, answered, chunk_regions
 from asr_service.turns import SpokenWord, Turn, assemble_turns
@@ -152,6 +154,7 @@ def _transcribe(
     transcribers = [Transcriber(engine.speech.languages, task.language, task.hot_words) for _ in channels]
     sounds = [OwnSound(channel, voice.copies) for channel, voice in zip(channels, voices, strict=True)]
     words: list[list[Word]] = [[] for _ in channels]
+    listeners = [Listener(task.language) for _ in channels]
     work = [
         (chunk, number)
         for number, voice in enumerate(voices)
@@ -162,6 +165,8 @@ def _transcribe(
         voiced = partial(voiced_seconds, voices[number].probabilities)
         heard = transcribers[number].transcribe(audio, chunk.start / SAMPLE_RATE, voiced)
         words[number] += answered(engine.speech, heard)
+        seconds = voiced(chunk.start / SAMPLE_RATE, chunk.end / SAMPLE_RATE)
+        answered(engine.speech, listeners[number].hear(audio, seconds))
         yield StageProgress(Stage.TRANSCRIBING, chunk.start / SAMPLE_RATE, total)
     turns = [turn for number, said in enumerate(words) for turn in _turns(said, number if task.diarize else None)]
     languages = Counter(word.language for said in words for word in said)
@@ -170,6 +175,9 @@ def _transcribe(
         Diarization(_spans(voices) if task.diarize else ()),
         total,
         languages.most_common(1)[0][0] if languages else "",
+        complaints=tuple(
+            of_channel(number, complaint) for number, one in enumerate(listeners) for complaint in one.finish()
+        ),
     )
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "SpeakerLimits",
     "centroids",
     "cluster_voices",
+    "is_crowded",
     "load_nemo",
     "load_nemo_online",
 ]
@@ -53,6 +54,8 @@ _SMALL_PARTS = 5
 _MOST_PIECES = 600
 """More are thinned out evenly before clustering: time and memory grow with the square (1,000: 1.5 s, 600: 0.9 s)."""
 _DEFAULT_LIMIT = 12
+_CROWD_SECONDS = 5.0
+"""Speech of a voice that has no label of its own, from which this is worth telling."""
 _MATRIX_SIZE = 300
 """NeMo looks for the count of voices in a thinned matrix of this size; it recommends 250 to 750."""
 
@@ -142,6 +145,25 @@ def cluster_voices(
     return Refinement(vectors, pieces, limits, links_of).run(labels)
 
 
+def is_crowded(
+    vectors: NDArray[np.float32],
+    pieces: Sequence[Piece],
+    labels: NDArray[np.int64],
+    limits: SpeakerLimits,
+    links_of: LinksOf | None = None,
+) -> bool:
+    """Whether more voices than `limits` allow can be told apart; `labels` are those of `cluster_voices` for the same."""
+    if len(pieces) < 2 or len(np.unique(labels)) < limits.most:
+        return False
+    chosen = np.linspace(0, len(pieces) - 1, min(len(pieces), _MOST_PIECES)).round().astype(int)
+    few = [pieces[index] for index in chosen]
+    check = Refinement(vectors[chosen], few, SpeakerLimits(largest=2 * limits.most + 1), links_of)
+    found = check.run(labels[chosen])
+    share = len(pieces) / len(few)
+    heard = [share * check.seconds(np.flatnonzero(found == voice)) for voice in np.unique(found)]
+    return sum(seconds >= _CROWD_SECONDS for seconds in heard) > limits.most
+
+
 def centroids(vectors: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
     """The unit mean of each label's vectors [labels, dimension]."""
     means = np.stack([vectors[labels == label].mean(axis=0) for label in np.unique(labels)])
@@ -194,7 +216,7 @@ class Refinement:
         self._weighted = products * (vectors @ vectors.T)
         self._squares = products**2
         # The longer the talk, the more of it is laughter and noise that differs from everybody by chance.
-        self._patience = max(1.0, self._seconds(np.arange(len(pieces))) / _SHORT_TALK) ** (1 / 3)
+        self._patience = max(1.0, self.seconds(np.arange(len(pieces))) / _SHORT_TALK) ** (1 / 3)
 
     def run(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
         """Better labels 0..k-1 than `labels`."""
@@ -247,7 +269,7 @@ class Refinement:
 
     def apart(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> float:
         """How far below the threshold the likeness of two clusters is; negative where they are one voice."""
-        seconds = min(self._seconds(left), self._seconds(right)) / self._patience
+        seconds = min(self.seconds(left), self.seconds(right)) / self._patience
         weight = float(np.interp(seconds, *_LINK_WEIGHT))
         return float(np.interp(seconds, *_SAME_VOICE)) - self._ratio(left, right) - weight * self._link(left, right)
 
@@ -274,7 +296,8 @@ class Refinement:
         total = float(self._squares[pairs].sum())
         return float(self._weighted[pairs].sum()) / total if total > 0 else None
 
-    def _seconds(self, members: NDArray[np.int64]) -> float:
+    def seconds(self, members: NDArray[np.int64]) -> float:
+        """Speech in some pieces, what they share counted once."""
         total, reached = 0.0, -np.inf
         for index in members:
             start, end = float(self._starts[index]), float(self._ends[index])

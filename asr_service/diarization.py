@@ -9,14 +9,15 @@
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from asr_service.audio import AudioSource
-from asr_service.clustering import Piece, SpeakerLimits, centroids, cluster_voices
+from asr_service.clustering import Piece, SpeakerLimits, centroids, cluster_voices, is_crowded
 from asr_service.embedding import DIMENSION, VoiceEncoder
 from asr_service.pieces import (
     ANOTHER_VOICE,
@@ -62,6 +63,8 @@ class Diarization:
     """How probable each speaker is in each frame of 16.875 ms [frames, numbers]; rows of speech sum to 1."""
     first: int = 0
     """Frame of the recording that the first row of `shares` is about."""
+    crowded: bool = False
+    """Whether more people speak than the limits allow."""
 
     @property
     def speakers(self) -> int:
@@ -94,14 +97,16 @@ def diarize(
     pieces += [piece for piece, _ in waiting]
     vectors.append(encoder.embed([features for _, features in waiting]))
     stacked = np.concatenate(vectors)
-    labels = cluster_voices(stacked, pieces, limits, lambda chosen: voice_links(activity, chosen))
+    links_of = partial(voice_links, activity)
+    labels = cluster_voices(stacked, pieces, limits, links_of)
+    crowded = is_crowded(stacked, pieces, labels, limits, links_of)
     yield recording.duration
     if not pieces:
         yield Diarization()
         return
     voices = centroids(stacked, labels)
     scores, count = vote(activity, pieces, stacked, voices)
-    yield numbered(decide(scores, count, voices))
+    yield replace(numbered(decide(scores, count, voices)), crowded=crowded)
 
 
 def vote(

@@ -27,6 +27,8 @@ _PIECE = 3.0
 """Seconds of one embedding."""
 _PIECES = 20
 """Embeddings of a voice: a minute says as much as an hour."""
+_CROWD_SECONDS = 5.0
+"""Speech of somebody whom the limits leave out, from which this is worth telling."""
 _HEARD = 0.1
 """Sum of probabilities below which nobody is worth a share."""
 
@@ -64,6 +66,8 @@ def diarize_end_to_end(
     probabilities = np.concatenate(pieces)
     activity = probabilities.sum(axis=0, where=probabilities > _SPEAKING)
     kept = np.sort(np.argsort(-activity, kind="stable")[: limits.largest or model.speakers])
+    left_out = np.delete(activity, kept)
+    crowded = bool((left_out * model.frame_seconds >= _CROWD_SECONDS).any())
     probabilities = probabilities[:, kept]
     spans = spans_of(probabilities, model.frame_seconds)
     # Columns are in order of arrival, but a column may be skipped, and arrival is not yet a span.
@@ -74,7 +78,7 @@ def diarize_end_to_end(
     for speaker in range(len(order)):
         voices[speaker] = _voice(encoder, recording, _stretches(probabilities, speaker, model.frame_seconds))
         yield recording.duration
-    yield Diarization(spans, voices, _shares(probabilities, model.frame_seconds, recording.samples))
+    yield Diarization(spans, voices, _shares(probabilities, model.frame_seconds, recording.samples), crowded=crowded)
 
 
 def spans_of(probabilities: NDArray[np.float32], frame_seconds: float) -> tuple[Span, ...]:

@@ -15,11 +15,12 @@ import numpy as np
 from asr_service.audio import SAMPLE_RATE
 from asr_service.channel_recording import ChannelRecording
 from asr_service.channels import TIMELINE_PADDING
+from asr_service.complaints import OtherLanguage, PoorAudio, of_channel
 from asr_service.crosstalk import CONTEXT
 from asr_service.diarization import Span
 from asr_service.engine import Engine
 from asr_service.live import LiveRecognition, LiveWork
-from asr_service.live_events import Ended, LiveEvent, LiveTurn, PoorAudio, SpeechBegan, SpeechPaused, Timeline
+from asr_service.live_events import Ended, LiveEvent, LiveTurn, SpeechBegan, SpeechPaused, Timeline
 from asr_service.own_channels import OwnChannels
 from asr_service.recognizer import Task
 from asr_service.resampling import MOST_CHANNELS
@@ -156,8 +157,8 @@ class LiveChannels:
                     self._languages.update(word.word.language for word in turn.words)
                 place = (event.number - 1) * MOST_CHANNELS + number + 1
                 yield replace(event, number=place, turn=self._spoken(number, turn))
-            case PoorAudio(problem):
-                yield PoorAudio(f"Channel {number + 1}: {problem}")
+            case PoorAudio() | OtherLanguage():
+                yield of_channel(number, event)
 
     def _spoken(self, number: int, turn: Turn | None) -> Turn | None:
         if turn is None or not self._task.diarize:

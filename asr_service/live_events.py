@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from asr_service.complaints import Complaint, PoorAudio
 from asr_service.diarization import Span
 from asr_service.identification import VoiceMatch
 from asr_service.turns import Turn
@@ -83,13 +84,6 @@ class Recognised:
 
 
 @dataclass(frozen=True)
-class PoorAudio:
-    """The audio can hardly be understood."""
-
-    problem: str
-
-
-@dataclass(frozen=True)
 class Ended:
     """The recording is finished."""
 
@@ -99,4 +93,4 @@ class Ended:
     language: str
 
 
-LiveEvent: TypeAlias = SpeechBegan | SpeechPaused | LiveTurn | Revised | Timeline | Recognised | PoorAudio | Ended
+LiveEvent: TypeAlias = SpeechBegan | SpeechPaused | LiveTurn | Revised | Timeline | Recognised | Complaint | Ended

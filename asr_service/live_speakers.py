@@ -14,12 +14,13 @@ import copy
 import functools
 from bisect import bisect_left
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from asr_service.audio import SAMPLE_RATE, AudioSource
-from asr_service.clustering import Piece, SpeakerLimits, centroids, cluster_voices
+from asr_service.clustering import Piece, SpeakerLimits, centroids, cluster_voices, is_crowded
 from asr_service.diarization import Diarization, decide, vote
 from asr_service.embedding import DIMENSION, VoiceEncoder
 from asr_service.online_voices import OnlineVoices, keep_labels
@@ -47,6 +48,8 @@ _BATCH = 4
 _FIRST_PIECES = 4
 _MOST_PIECES = 16
 """New pieces, two a second of speech, after which all are clustered anew: first early, later less often."""
+_RECOUNT = 1.5
+"""How much more speech there is before voices beyond the limits are looked for again."""
 _TAIL_HOP = 1.45
 """Seconds between the pieces of what is not settled yet; they are embedded for one answer only."""
 
@@ -78,11 +81,18 @@ class LiveSpeakers:
         self._online = OnlineVoices(limits)
         self._told = _Rows((), np.dtype(np.int8))
         self._generation = 0
+        self._crowded = False
+        self._counted = 0
 
     @property
     def generation(self) -> int:
         """Grows by one whenever clustering changed labels of the past."""
         return self._generation
+
+    @property
+    def crowded(self) -> bool:
+        """Whether more people were heard than the limits allow."""
+        return self._crowded
 
     def advance(self, voice: NDArray[np.float16]) -> Iterator[None]:
         """Works through every window that is complete now, and yields after each piece of work.
@@ -160,10 +170,13 @@ class LiveSpeakers:
         activity, vectors = self._activity(frames), self._vectors.rows
         labels = cluster_voices(vectors, self._pieces, self._limits, functools.partial(voice_links, activity))
         numbers = keep_labels(self._online.labels, labels)
+        links_of = functools.partial(voice_links, activity)
+        crowded = self._crowded or is_crowded(vectors, self._pieces, labels, self._limits, links_of)
         yield self._recording.duration
         voices = centroids(vectors, labels)
         scores, count = vote(activity, self._pieces, vectors, voices)
-        yield decide(scores, count, voices, [numbers[label] for label in range(len(voices))])
+        decided = decide(scores, count, voices, [numbers[label] for label in range(len(voices))])
+        yield replace(decided, crowded=crowded)
 
     def _look(self, voice: NDArray[np.float16], start: int) -> bool:
         """Runs the model on the window at sample `start`, unless there is no hint of speech in it."""
@@ -198,6 +211,10 @@ class LiveSpeakers:
         links_of = functools.partial(voice_links, self._activity(0))
         if self._online.update(self._vectors.rows, self._pieces, told, links_of):
             self._generation += 1
+        labels = self._online.labels
+        if not self._crowded and len(labels) >= _RECOUNT * self._counted and len(set(labels)) >= self._limits.most:
+            self._counted = len(labels)
+            self._crowded = is_crowded(self._vectors.rows, self._pieces, labels, self._limits, links_of)
 
     def _activity(self, frames: int) -> LocalActivity:
         return LocalActivity(self._starts.rows, self._speech.rows, frames)

@@ -6,13 +6,13 @@ from planerka.asr.v1 import asr_pb2
 from planerka.common.v1 import time_pb2, transcript_pb2
 
 from asr_service.clustering import SpeakerLimits
+from asr_service.complaints import Complaint, OtherLanguage, PoorAudio, TooManySpeakers
 from asr_service.diarization import Span
 from asr_service.identification import VoiceMatch
 from asr_service.live_events import (
     Ended,
     LiveEvent,
     LiveTurn,
-    PoorAudio,
     Recognised,
     Revised,
     SpeechBegan,
@@ -27,6 +27,11 @@ from mesh.times import from_seconds
 __all__ = ["file_progress", "file_responses", "live_response", "recognised_voices", "task_of"]
 
 _MOST_SHARES = 8
+_REASONS: dict[type[Complaint], asr_pb2.Warning.Reason] = {
+    PoorAudio: asr_pb2.Warning.REASON_POOR_AUDIO,
+    OtherLanguage: asr_pb2.Warning.REASON_OTHER_LANGUAGE,
+    TooManySpeakers: asr_pb2.Warning.REASON_TOO_MANY_SPEAKERS,
+}
 
 
 def task_of(config: asr_pb2.RecognitionConfig) -> Task:
@@ -103,10 +108,12 @@ def file_progress(progress: StageProgress) -> asr_pb2.RecognizeFileResponse:
 
 
 def file_responses(transcript: Transcript) -> Iterable[asr_pb2.RecognizeFileResponse]:
-    """The turns, the timeline, the recognised voices and the end of a finished file."""
+    """The turns, the warnings, the timeline, the recognised voices and the end of a finished file."""
     for number, turn in enumerate(transcript.turns, start=1):
         final = _turn(number, 1, transcript_pb2.TURN_STATE_FINAL, turn, len(turn.words))
         yield asr_pb2.RecognizeFileResponse(turn=final)
+    for complaint in transcript.complaints:
+        yield asr_pb2.RecognizeFileResponse(warning=_warning(complaint))
     yield asr_pb2.RecognizeFileResponse(
         timeline=asr_pb2.SpeakerTimeline(segments=[_segment(span) for span in transcript.diarization.spans])
     )
@@ -135,6 +142,10 @@ def recognised_voices(matches: Iterable[VoiceMatch]) -> asr_pb2.RecognisedVoices
     )
 
 
+def _warning(complaint: Complaint) -> asr_pb2.Warning:
+    return asr_pb2.Warning(reason=_REASONS[type(complaint)], message=complaint.problem)
+
+
 def _segment(span: Span) -> asr_pb2.SpeakerTimeline.Segment:
     return asr_pb2.SpeakerTimeline.Segment(
         speaker=speaker_name(span.speaker),
@@ -157,9 +168,8 @@ def live_response(event: LiveEvent) -> asr_pb2.StreamingRecognizeResponse:
             if final or stable_words:
                 state = transcript_pb2.TURN_STATE_FINAL if final else transcript_pb2.TURN_STATE_STABLE
             response.turn.CopyFrom(_turn(number, revision, state, turn, stable_words))
-        case PoorAudio(problem):
-            reason = asr_pb2.Warning.REASON_POOR_AUDIO
-            response.warning.CopyFrom(asr_pb2.Warning(reason=reason, message=problem))
+        case PoorAudio() | OtherLanguage() | TooManySpeakers():
+            response.warning.CopyFrom(_warning(event))
         case Recognised(matches):
             response.voices.CopyFrom(recognised_voices(matches))
         case Timeline(spans, start, end):

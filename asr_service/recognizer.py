@@ -8,10 +8,12 @@ from pathlib import Path
 
 from asr_service.audio import SAMPLE_RATE, AudioSource, Recording, decode_file
 from asr_service.clustering import SpeakerLimits
+from asr_service.complaints import Complaint, too_many_speakers
 from asr_service.diarization import Diarization, diarize
 from asr_service.end_to_end import diarize_end_to_end
 from asr_service.engine import Engine
 from asr_service.identification import EnrolledVoice, VoiceMatch, identify, seconds_of
+from asr_service.listener import Listener
 from asr_service.segmentation import LocalActivity, segment_windows
 from asr_service.transcriber import Transcriber, Word, answered, chunk_regions
 from asr_service.turns import Turn, assemble_turns, attribute_words
@@ -69,6 +71,8 @@ class Transcript:
     """ISO 639-1 of most of the speech; empty when nobody spoke."""
     matches: tuple[VoiceMatch, ...] = ()
     """Speakers that are enrolled people."""
+    complaints: tuple[Complaint, ...] = ()
+    """What is wrong with the recording."""
 
 
 def recognize_file(engine: Engine, source: Path, target: Recording, task: Task) -> Iterator[StageProgress | Transcript]:
@@ -98,18 +102,22 @@ def recognize_file(engine: Engine, source: Path, target: Recording, task: Task) 
             else:
                 yield StageProgress(Stage.DIARIZING, step, total)
 
+    crowd = (too_many_speakers(task.limits),) if diarization.crowded else ()
     if task.speakers_only:
-        yield Transcript((), diarization, total, "")
+        yield Transcript((), diarization, total, "", complaints=crowd)
         return
     words: list[Word] = []
+    listener = Listener(task.language)
     for chunk in chunk_regions(_speech(voice, diarization, target.samples), voice.probabilities):
         audio = target.read(chunk.start, chunk.end)
         said = transcriber.transcribe(audio, chunk.start / SAMPLE_RATE, partial(voiced_seconds, voice.probabilities))
         words += answered(engine.speech, said)
+        seconds = voiced_seconds(voice.probabilities, chunk.start / SAMPLE_RATE, chunk.end / SAMPLE_RATE)
+        answered(engine.speech, listener.hear(audio, seconds))
         yield StageProgress(Stage.TRANSCRIBING, chunk.end / SAMPLE_RATE, total)
     turns = assemble_turns(attribute_words(words, diarization))
     matches = identify(diarization.voices, seconds_of(diarization), task.enrolled, engine.voice_confidence)
-    yield Transcript(tuple(turns), diarization, total, transcriber.language, matches)
+    yield Transcript(tuple(turns), diarization, total, transcriber.language, matches, (*listener.finish(), *crowd))
 
 
 def _speech(voice: VoiceActivity, diarization: Diarization, samples: int) -> list[Region]:

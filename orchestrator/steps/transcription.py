@@ -15,6 +15,7 @@ from planerka.orchestrator.v1.orchestrator_pb2 import LiveConfig, WatchMeetingRe
 from sqlalchemy import func, select
 
 from mesh.errors import RemoteError
+from mesh.logs import get_logger
 from mesh.times import to_seconds
 from orchestrator.audio import SAMPLE_RATE
 from orchestrator.clients import answers
@@ -145,6 +146,12 @@ async def _recognize(
                     job.desk.broadcast.publish(job.meeting_id, WatchMeetingResponse(turn=response.turn))
             elif kind == "voices":
                 voices = response.voices
+            elif kind == "warning":
+                get_logger(__name__).warning(
+                    "the speech service warns of a recording",
+                    meeting_id=job.meeting_id,
+                    advice=response.warning.message,
+                )
             elif kind == "finished":
                 finished = response.finished
     except RemoteError as error:

@@ -5,7 +5,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-from asr_service.clustering import Piece, SpeakerLimits, centroids, cluster_voices, load_nemo
+from asr_service.clustering import Piece, SpeakerLimits, centroids, cluster_voices, is_crowded, load_nemo
 
 
 def voices(counts: list[int], spread: float, seed: int = 0, dimension: int = 192) -> tuple[np.ndarray, np.ndarray]:
@@ -65,6 +65,21 @@ def test_a_small_part_of_one_stretch_is_no_voice_of_its_own() -> None:
     assert len(set(cluster_voices(vectors, pieces(31), SpeakerLimits()))) == 2
     one_voice = np.ones((31, 31), dtype=np.float32)
     assert len(set(cluster_voices(vectors, pieces(31), SpeakerLimits(), lambda _: one_voice))) == 1
+
+
+@pytest.mark.parametrize("largest", [1, 2, 3, 4])
+def test_more_voices_than_may_be_are_noticed(largest: int) -> None:
+    vectors, _ = voices([20, 20, 20], 0.5)
+    limits = SpeakerLimits(largest=largest)
+    labels = cluster_voices(vectors, pieces(60), limits)
+    assert is_crowded(vectors, pieces(60), labels, limits) == (largest < 3)
+
+
+def test_a_short_remark_is_no_crowd() -> None:
+    vectors, _ = voices([30, 2, 30], 0.5)
+    limits = SpeakerLimits(largest=2)
+    assert not is_crowded(vectors, pieces(62), cluster_voices(vectors, pieces(62), limits), limits)
+    assert not is_crowded(vectors[:0], [], np.zeros(0, dtype=np.int64), limits)
 
 
 def test_limits_are_kept() -> None:

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from asr_service.audio import SAMPLE_RATE, Samples, to_int16
 from asr_service.channel_recording import ChannelRecording
+from asr_service.complaints import OtherLanguage, PoorAudio
 from asr_service.crosstalk import find_copies
 from asr_service.errors import UnknownLanguage
 from asr_service.live_channels import LiveChannels
-from asr_service.live_events import Ended, LiveEvent, LiveTurn, PoorAudio, SpeechBegan, SpeechPaused, Timeline
+from asr_service.live_events import Ended, LiveEvent, LiveTurn, SpeechBegan, SpeechPaused, Timeline
 from asr_service.own_channels import OwnChannels
 from asr_service.recognizer import Task
 from asr_service.transcriber import Decoding, DecodingTask, Phrase, Word
@@ -44,7 +45,7 @@ class LoudnessStream:
 class PrintingModel:
     """Writes each window down as the checksum of its samples."""
 
-    languages = frozenset({"en"})
+    languages = frozenset({"en", "ru"})
     device = "cpu"
 
     def decode(self, audio: Samples, task: DecodingTask) -> list[Phrase]:
@@ -223,6 +224,11 @@ def test_poor_audio_names_its_channel(recording: ChannelRecording) -> None:
     sound[2] = np.clip(40 * sound[2], -1, 1)
     problems = [event.problem for event in of_kind(heard(recording, sound), PoorAudio)]
     assert [problem.startswith("Channel 3: ") for problem in problems] == [True]
+
+
+def test_another_language_names_its_channel(recording: ChannelRecording) -> None:
+    problems = [event.problem for event in of_kind(heard(recording, talk(), task=Task(language="ru")), OtherLanguage)]
+    assert [problem[:11] for problem in problems] == ["Channel 1: ", "Channel 3: "]
 
 
 def test_a_recording_without_sound_ends(recording: ChannelRecording) -> None:
