@@ -20,15 +20,16 @@ from numpy.typing import NDArray
 
 from asr_service.agreement import Agreement
 from asr_service.audio import SAMPLE_RATE, AudioSource, Samples
+from asr_service.complaints import PoorAudio, too_many_speakers
 from asr_service.diarization import Diarization, Span
 from asr_service.draft import Draft, reconciled
 from asr_service.engine import Engine
 from asr_service.identification import EnrolledVoice, VoiceMatch, identify
+from asr_service.language_check import LanguageCheck
 from asr_service.live_events import (
     Ended,
     LiveEvent,
     LiveTurn,
-    PoorAudio,
     Recognised,
     Revised,
     SpeakerChange,
@@ -104,6 +105,8 @@ class LiveRecognition:
         self._matches: tuple[VoiceMatch, ...] = ()
         self._seconds: defaultdict[int, float] = defaultdict(float)
         self._complained = False
+        self._language_check = LanguageCheck(task.language)
+        self._crowded = False
         self._guess = Diarization()
         self._guessed = 0
         self._generation = 0
@@ -157,6 +160,9 @@ class LiveRecognition:
         yield from self._hear(self._recording.samples)
         for region in self._endpointer.finish():
             yield from self._close(region)
+        other = self._language_check.finish()
+        if other is not None:
+            yield other
         if self._speakers is not None:
             diarization = Diarization()
             for step in self._speakers.finish(self._voice.values):
@@ -169,6 +175,7 @@ class LiveRecognition:
             changes = self._revise(0, spoken)
             if changes:
                 yield Revised(tuple(changes))
+            yield from self._complain_of_crowd(crowded=diarization.crowded)
             self._seconds.clear()
             self._count(diarization.spans)
             yield from self._recognise(diarization)
@@ -252,6 +259,11 @@ class LiveRecognition:
         if self._speakers is not None:
             yield Timeline(spans, start / SAMPLE_RATE, end / SAMPLE_RATE)
             yield from self._look_back(self._speakers)
+            yield from self._complain_of_crowd(crowded=self._speakers.crowded)
+        if end > start:
+            other = yield from self._language_check.hear(audio, voiced(start / SAMPLE_RATE, end / SAMPLE_RATE))
+            if other is not None:
+                yield other
 
     def _count(self, spans: Sequence[Span]) -> None:
         for span in spans:
@@ -275,6 +287,12 @@ class LiveRecognition:
         if problem is not None:
             self._complained = True
             yield PoorAudio(problem)
+
+    def _complain_of_crowd(self, *, crowded: bool) -> Iterator[LiveEvent]:
+        """Tells once that more people speak than may be told apart."""
+        if crowded and not self._crowded:
+            self._crowded = True
+            yield too_many_speakers(self._task.limits)
 
     def _look_back(self, speakers: LiveSpeakers) -> Iterator[LiveEvent]:
         """Tells where the speakers of the last turns turn out to be others."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from asr_service.complaints import Complaint, PoorAudio
+from asr_service.complaints import Complaint
 from asr_service.diarization import Span
 from asr_service.identification import VoiceMatch
 from asr_service.turns import Turn
@@ -12,7 +12,6 @@ __all__ = [
     "Ended",
     "LiveEvent",
     "LiveTurn",
-    "PoorAudio",
     "Recognised",
     "Revised",
     "SpeakerChange",
