@@ -14,9 +14,9 @@ from planerka.asr.v1 import asr_pb2, asr_pb2_grpc
 from asr_service.engine import load_engine
 from asr_service.inference import InferenceThread
 from asr_service.known_voices import KnownVoices
-from asr_service.live_stream import StreamLimits
 from asr_service.servicer import AsrServicer, Rooms, stream_parts
 from asr_service.settings import AsrSettings
+from asr_service.stream_parts import StreamLimits
 from asr_service.streams import StreamTable
 from asr_service.voice_cipher import load_cipher
 from asr_service.voice_store import VoiceStore

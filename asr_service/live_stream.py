@@ -11,12 +11,7 @@ import errno
 import time
 from bisect import bisect_left, bisect_right
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
 from planerka.asr.v1 import asr_pb2
 from planerka.common.v1 import transcript_pb2
 
@@ -30,17 +25,17 @@ from asr_service.errors import (
     UnknownStream,
 )
 from asr_service.inference import InferenceThread
-from asr_service.journal import AUDIO, END, FLUSH, KnownAnswers, StreamJournal
+from asr_service.journal import AUDIO, END, FLUSH, KnownAnswers
 from asr_service.live import LiveWork
 from asr_service.live_events import Ended
 from asr_service.messages import live_response
-from asr_service.stream_decoder import Converter
-from asr_service.transcriber import Decoding, Phrase, SpeechModel
+from asr_service.stream_parts import StreamLimits, StreamParts
+from asr_service.transcriber import Decoding, Phrase
 from mesh.errors import Internal, NotReady, PlanerkaError
 from mesh.logs import get_logger
 from mesh.times import from_seconds
 
-__all__ = ["GrowingAudio", "LiveStream", "Recognition", "StreamLimits", "StreamParts"]
+__all__ = ["LiveStream"]
 
 _ACK_SECONDS = 0.2
 """Between two acknowledgements: each makes the audio safe on disk, which takes milliseconds."""
@@ -54,73 +49,6 @@ _REVISION_LEAP = 1_000
 _FIRST_COST = 0.15
 """Seconds of work for a second of audio that are assumed while nothing is known yet."""
 _COST_SECONDS = 20.0
-
-
-class GrowingAudio(Protocol):
-    """Where the converter's 16 kHz samples go: `Recording`, or `ChannelRecording` where it keeps channels apart."""
-
-    path: Path
-
-    @property
-    def samples(self) -> int:
-        """Number of samples, of each channel."""
-
-    @property
-    def duration(self) -> float:
-        """Length in seconds."""
-
-    def append(self, samples: NDArray[np.int16]) -> None:
-        """Writes what the converter gave."""
-
-    def discard(self) -> None:
-        """Removes the audio."""
-
-
-class Recognition(Protocol):
-    """The recogniser of one recording; see `asr_service.live.LiveRecognition`."""
-
-    @property
-    def listened_seconds(self) -> float:
-        """Audio that was looked at."""
-
-    @property
-    def final_seconds(self) -> float:
-        """Audio whose words are final."""
-
-    def flush_at(self, sample: int) -> None:
-        """Makes everything up to `sample` final."""
-
-    def advance(self) -> LiveWork:
-        """Works through what was recorded since."""
-
-    def finish(self) -> LiveWork:
-        """Ends the recording."""
-
-
-@dataclass(frozen=True)
-class StreamLimits:
-    """Limits of live streams, in seconds where not said otherwise."""
-
-    streams: int
-    """Connected streams at once."""
-    resume_window: float
-    max_lag: float
-    max_seconds: float
-    load: float = 0.9
-    """Share of the time that all streams together may take."""
-    finished_window: float = 120.0
-    """For how long a client that missed the end of a stream can come back for it."""
-
-
-@dataclass(frozen=True)
-class StreamParts:
-    """What a stream consists of."""
-
-    journal: StreamJournal
-    recording: GrowingAudio
-    converter: Converter
-    recognition: Recognition
-    model: SpeechModel
 
 
 class LiveStream:

@@ -24,11 +24,12 @@ from asr_service.journal import StreamJournal
 from asr_service.known_voices import KnownVoices
 from asr_service.live import LiveRecognition
 from asr_service.live_channels import LiveChannels
-from asr_service.live_stream import LiveStream, StreamParts
+from asr_service.live_stream import LiveStream
 from asr_service.messages import file_progress, file_responses, task_of
 from asr_service.recognizer import StageProgress, Task, Transcript, recognize_file
 from asr_service.settings import AsrSettings
 from asr_service.stream_decoder import Encoding, MultiChannelConverter, open_converter
+from asr_service.stream_parts import StreamParts
 from asr_service.streams import StreamTable
 from asr_service.uploads import receive
 from mesh.errors import NotReady

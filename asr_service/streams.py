@@ -16,7 +16,8 @@ from planerka.asr.v1 import asr_pb2
 from asr_service.errors import DiskFull, Overloaded, StreamTaken, TooManyStreams, UnknownStream
 from asr_service.inference import InferenceThread
 from asr_service.journal import StreamJournal, settled, token_hash
-from asr_service.live_stream import LiveStream, StreamLimits, StreamParts
+from asr_service.live_stream import LiveStream
+from asr_service.stream_parts import StreamLimits, StreamParts
 from mesh.ids import new_id
 
 __all__ = ["StreamTable"]

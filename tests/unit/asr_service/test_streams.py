@@ -24,7 +24,8 @@ from asr_service.identification import VoiceMatch
 from asr_service.inference import InferenceThread
 from asr_service.journal import StreamJournal, _Log
 from asr_service.live_events import Ended, LiveEvent, LiveTurn, Recognised, SpeechBegan
-from asr_service.live_stream import LiveStream, StreamLimits, StreamParts
+from asr_service.live_stream import LiveStream
+from asr_service.stream_parts import StreamLimits, StreamParts
 from asr_service.streams import StreamTable
 from asr_service.transcriber import Decoding, DecodingTask, Phrase, Word
 from asr_service.turns import SpokenWord, Turn
