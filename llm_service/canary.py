@@ -44,3 +44,32 @@ class Canary:
         except ValueError:
             return False
         return finish_reason == "stop" and answer == {"canary": self.value}
+
+
+@dataclass(frozen=True)
+class Marker:
+    """A long prompt whose first words are asked for at its end; a server that cuts has lost them.
+
+    Args:
+        tokens: Tokens that the prompt has, about.
+    """
+
+    tokens: int
+    value: str = field(default_factory=lambda: secrets.token_hex(3))
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """Ask for the marker; the filling is one token a word with all common tokenizers."""
+        filling = " one two three four five six seven eight nine ten" * max(1, (self.tokens - 60) // 10)
+        return (
+            Message(
+                "user", f"The marker is {self.value}. Now count:{filling}. What is the marker? Answer with it alone."
+            ),
+        )
+
+    def was_cut(self, content: str, read: int) -> bool:
+        """Tell whether the answer lacks the marker and the server's own count says why.
+
+        A model that only forgets counts the whole prompt, and that is no cut.
+        """
+        return self.value not in content and 0 < read < self.tokens * 0.8

@@ -6,11 +6,17 @@ PlanerkaError
 │   └── VectorsUnusable       INTERNAL             Milvus does not open
 ├── NotReady
 │   └── ProviderFailed        UNAVAILABLE          the model's endpoint fails or cannot be reached
+│       └── ContextCut        UNAVAILABLE          the endpoint read less than it was sent
+├── Exhausted
+│   └── BudgetSpent           RESOURCE_EXHAUSTED   the workspace used up its tokens of the day
 ├── DeadlineExceeded
 │   └── ProviderTooSlow       DEADLINE_EXCEEDED    one call of the model took too long
 ├── FailedPrecondition
 │   ├── ModelNotLoaded        FAILED_PRECONDITION  the model is missing or cannot be loaded
 │   ├── NoLanguageModel       FAILED_PRECONDITION  the settings name no language model
+│   ├── OutsideRefused        FAILED_PRECONDITION  the model is outside the workspace's perimeter
+│   ├── PromptTooLong         FAILED_PRECONDITION  prompt and answer do not fit the model's window
+│   ├── ProviderUnknown       FAILED_PRECONDITION  the workspace chose a provider that the settings do not name
 │   └── TalkTooLong           FAILED_PRECONDITION  the talk does not fit the model's window
 ├── InvalidArgument
 │   ├── LanguageUnknown       INVALID_ARGUMENT     a language that is not offered
@@ -25,8 +31,10 @@ PlanerkaError
 
 from __future__ import annotations
 
+from llm_service.generation import Usage
 from mesh.errors import (
     DeadlineExceeded,
+    Exhausted,
     FailedPrecondition,
     Internal,
     InvalidArgument,
@@ -36,13 +44,18 @@ from mesh.errors import (
 )
 
 __all__ = [
+    "BudgetSpent",
+    "ContextCut",
     "FormatNotBuilt",
     "LanguageUnknown",
     "ModelNotLoaded",
     "ModelOutputInvalid",
     "NoLanguageModel",
+    "OutsideRefused",
+    "PromptTooLong",
     "ProviderFailed",
     "ProviderTooSlow",
+    "ProviderUnknown",
     "StrategyNotBuilt",
     "TalkTooLong",
     "TemplateUnknown",
@@ -53,8 +66,13 @@ __all__ = [
 
 
 class ModelOutputInvalid(Internal):
-    """The model answered out of shape, and again after it was told what was wrong."""
+    """The model answered out of shape, and again after it was told what was wrong.
 
+    Attributes:
+        usage: What the answers cost.
+    """
+
+    usage: Usage | None = None
     default_reason = "MODEL_OUTPUT_INVALID"
 
 
@@ -65,9 +83,48 @@ class VectorsUnusable(Internal):
 
 
 class ProviderFailed(NotReady):
-    """The endpoint of the language model answers with an error, or not at all."""
+    """The endpoint of the language model answers with an error, or not at all.
+
+    Attributes:
+        passing: Whether the same call may work soon: 429, 5xx, a broken connection.
+        pause: Seconds that the endpoint asked to wait; None where it did not.
+        unsupported: Whether the endpoint refused a parameter of the request.
+    """
 
     default_reason = "PROVIDER_FAILED"
+    passing: bool = False
+    pause: float | None = None
+    unsupported: bool = False
+
+
+class ContextCut(ProviderFailed):
+    """The endpoint counted far fewer tokens than it was sent: it cut the prompt in silence."""
+
+    default_reason = "CONTEXT_CUT"
+
+
+class BudgetSpent(Exhausted):
+    """The workspace used up the tokens that the settings give it for a day."""
+
+    default_reason = "BUDGET_SPENT"
+
+
+class OutsideRefused(FailedPrecondition):
+    """A language model outside was to get texts of a workspace whose perimeter does not allow it; nothing was sent."""
+
+    default_reason = "OUTSIDE_REFUSED"
+
+
+class PromptTooLong(FailedPrecondition):
+    """Prompt and answer together do not fit the model's window; nothing was sent, and nothing cut."""
+
+    default_reason = "PROMPT_TOO_LONG"
+
+
+class ProviderUnknown(FailedPrecondition):
+    """The workspace chose a provider that the settings do not name."""
+
+    default_reason = "PROVIDER_UNKNOWN"
 
 
 class ProviderTooSlow(DeadlineExceeded):

@@ -15,6 +15,7 @@ from llm_service.answers import Exchange, Question
 from llm_service.documents import Document, Passage, paragraphs
 from llm_service.errors import FormatNotBuilt, LanguageUnknown, TextNotUtf8, TimeZoneUnknown
 from llm_service.knowledge import Access, Narrowed
+from llm_service.perimeter import Call, Perimeter
 from llm_service.prompts import LANGUAGES
 from llm_service.talk import Said, Talk, Timing
 from mesh.errors import Violation
@@ -22,10 +23,22 @@ from mesh.times import to_datetime, to_seconds
 from textkit.lemmas import detect_language
 from textkit.people import Person, find_people
 
-__all__ = ["access", "document", "language", "narrowed", "person_id", "question", "talk", "zone"]
+__all__ = ["access", "call", "document", "language", "narrowed", "person_id", "question", "talk", "zone"]
 
 _VOICE: Final = "voice:"
 """Prefix of the keys of speakers who are in no list of people."""
+
+
+def call(request: llm_pb2.SummarizeRequest | llm_pb2.AskRequest, purpose: str) -> Call:
+    """Return for whom and for what models work; the names of a request's people and speakers are known to redaction."""
+    policy = request.policy
+    names = list(policy.names)
+    if isinstance(request, llm_pb2.SummarizeRequest):
+        names += [name for person in request.people for name in (person.name, *person.aliases)]
+        names += [turn.speaker_name for turn in request.turns]
+    known = tuple(dict.fromkeys(name for name in names if name.strip()))
+    perimeter = Perimeter(policy.perimeter) if policy.perimeter else None
+    return Call(request.workspace_id, purpose, perimeter, policy.provider, known)
 
 
 def talk(request: llm_pb2.SummarizeRequest) -> Talk:

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import grpc
 from planerka.llm.v1 import llm_pb2, llm_pb2_grpc
 
-from llm_service.adapters import choose
 from llm_service.answers import Answerer
 from llm_service.errors import ModelNotLoaded
-from llm_service.generation import ChatModel
 from llm_service.knowledge import Knowledge
+from llm_service.ledger import Ledger
+from llm_service.providers import Providers
 from llm_service.servicer import LlmServicer
 from llm_service.settings import LlmSettings
 from llm_service.summary import Summarizer
@@ -47,7 +47,8 @@ class LlmHosted:
     def __init__(self, settings: LlmSettings) -> None:
         self._settings = settings
         self._servicer = LlmServicer(settings)
-        self._model: ChatModel | None = None
+        self._model: Providers | None = None
+        self._ledger = Ledger(settings.folder() / "calls.sqlite")
         self._knowledge: Knowledge | None = None
 
     @property
@@ -68,10 +69,12 @@ class LlmHosted:
         knowledge = Knowledge(self._settings, embedder)
         self._knowledge = knowledge
         await knowledge.open()
-        model = choose(self._settings)
+        await self._ledger.open()
+        model = Providers(self._settings, self._ledger) if self._settings.all_providers() else None
+        # Before it is open, so that a start that fails half-way gives back what it took.
+        self._model = model
         if model is not None:
             await model.open()
-        self._model = model
         self._servicer.open(
             model,
             embedder,
@@ -93,6 +96,7 @@ class LlmHosted:
         if self._model is not None:
             await self._model.close()
             self._model = None
+        await self._ledger.close()
         if self._knowledge is not None:
             await self._knowledge.close()
             self._knowledge = None

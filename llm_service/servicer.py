@@ -12,9 +12,10 @@ from planerka.llm.v1 import llm_pb2, llm_pb2_grpc
 from llm_service import reading, writing
 from llm_service.answers import Answered, Answerer
 from llm_service.errors import StrategyNotBuilt, TemplateUnknown
-from llm_service.generation import ChatModel
 from llm_service.knowledge import Knowledge, Written
+from llm_service.perimeter import enter
 from llm_service.prompts import LANGUAGES
+from llm_service.providers import Providers
 from llm_service.settings import LlmSettings
 from llm_service.summary import Progress, Strategy, Summarizer
 from mesh.database import once
@@ -40,12 +41,12 @@ class LlmServicer(llm_pb2_grpc.LlmServiceServicer):
 
     def __init__(self, settings: LlmSettings) -> None:
         self._settings = settings
-        self._model: ChatModel | None = None
+        self._model: Providers | None = None
         self._parts: tuple[Embedder, Knowledge, Summarizer, Answerer] | None = None
 
     def open(
         self,
-        model: ChatModel | None,
+        model: Providers | None,
         embedder: Embedder,
         knowledge: Knowledge,
         summarizer: Summarizer,
@@ -60,6 +61,7 @@ class LlmServicer(llm_pb2_grpc.LlmServiceServicer):
     ) -> AsyncIterator[llm_pb2.SummarizeResponse]:
         """Stream progress, then the summary."""
         del context
+        enter(reading.call(request, "summary"))
         if request.template not in ("", _DEFAULT_TEMPLATE):
             raise TemplateUnknown(
                 f"The workspace has no template {request.template!r}; leave it empty for the default one.",
@@ -155,6 +157,7 @@ class LlmServicer(llm_pb2_grpc.LlmServiceServicer):
     ) -> AsyncIterator[llm_pb2.AskResponse]:
         """Stream an answer, then its sources."""
         del context
+        enter(reading.call(request, "answer"))
         async for step in self._opened()[3].ask(reading.question(request)):
             if isinstance(step, Answered):
                 for number, source in enumerate(step.citations, start=1):
@@ -183,7 +186,20 @@ class LlmServicer(llm_pb2_grpc.LlmServiceServicer):
             embedding_model=self._settings.embedding_model,
             embedding_dimension=embedder.dimension,
             languages=LANGUAGES,
+            providers=[writing.provider(state) for state in await model.states()] if model else [],
         )
+
+    async def GetUsage(  # noqa: N802
+        self, request: llm_pb2.GetUsageRequest, context: Context
+    ) -> llm_pb2.GetUsageResponse:
+        """Tell what calls of language models took."""
+        del context
+        if self._model is None:
+            return llm_pb2.GetUsageResponse()
+        after = request.after.ToMilliseconds() if request.HasField("after") else None
+        before = request.before.ToMilliseconds() if request.HasField("before") else None
+        took = await self._model.took(request.workspace_id, after, before)
+        return llm_pb2.GetUsageResponse(usage=[writing.took(one) for one in took])
 
     def _opened(self) -> tuple[Embedder, Knowledge, Summarizer, Answerer]:
         if self._parts is None:

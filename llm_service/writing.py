@@ -15,12 +15,14 @@ from llm_service.actions import Remark, Task
 from llm_service.evidence import Quote, quote_lines
 from llm_service.generation import ChatModel, Usage
 from llm_service.knowledge import Found
+from llm_service.ledger import Took
+from llm_service.providers import State
 from llm_service.summary import Part, Progress, Strategy, Summary
 from llm_service.talk import Line, Talk
 from mesh.ids import derived_id
 from mesh.times import from_date, from_seconds
 
-__all__ = ["Minutes", "chunk", "finished", "progress", "usage"]
+__all__ = ["Minutes", "chunk", "finished", "progress", "provider", "took", "usage"]
 
 _STRATEGIES: Final = {
     Strategy.AUTO: llm_pb2.SUMMARY_STRATEGY_AUTO,
@@ -111,6 +113,38 @@ def usage(used: Usage, model: ChatModel | None) -> llm_pb2.Usage:
         calls=used.calls,
         retries=used.retries,
         elapsed=from_seconds(used.seconds),
+    )
+
+
+def provider(state: State) -> llm_pb2.ProviderState:
+    """Return one provider of language models."""
+    return llm_pb2.ProviderState(
+        name=state.name,
+        kind=state.kind,
+        model=state.model,
+        inside=state.inside,
+        context_tokens=state.context_tokens,
+        context_detected=state.context_detected,
+        structured_mode=state.mode,
+        schema_enforced=state.enforced,
+        resting=state.resting,
+    )
+
+
+def took(one: Took) -> llm_pb2.ModelUsage:
+    """Return what calls of one provider, model and purpose took."""
+    return llm_pb2.ModelUsage(
+        provider=one.provider,
+        model=one.model,
+        purpose=one.purpose,
+        calls=one.calls,
+        failed=one.failed,
+        redacted=one.redacted,
+        prompt_tokens=one.prompt_tokens,
+        completion_tokens=one.completion_tokens,
+        elapsed=from_seconds(one.elapsed_ms / 1000),
+        cost_micros=one.cost_micros,
+        currency=one.currency,
     )
 
 

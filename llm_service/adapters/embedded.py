@@ -10,23 +10,23 @@ import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import httpx
 import openai
 
-from llm_service.adapters.openai_compatible import Endpoint
+from llm_service.adapters.openai_compatible import OpenAiBackend
+from llm_service.adapters.transport import http_client
+from llm_service.backend import Completion, Mode, Request
 from llm_service.errors import ModelNotLoaded, ProviderFailed
-from llm_service.generation import Answer, Message, Reply
-from llm_service.settings import LlmSettings
-from mesh.logs import get_logger
+from llm_service.perimeter import Reach
+from llm_service.settings import ProviderSettings
 from models import Store, StoreError, default_root
 
-__all__ = ["EmbeddedModel", "find_weights"]
-
-Shape = TypeVar("Shape", bound=Answer)
+__all__ = ["EmbeddedBackend", "find_weights"]
 
 _REMEMBERED_MIB: Final = 256
+_WINDOW: Final = 8192
 
 
 def find_weights(model: str) -> Path:
@@ -48,31 +48,38 @@ def find_weights(model: str) -> Path:
     return weights[0]
 
 
-class EmbeddedModel:
+class EmbeddedBackend:
     """A GGUF model of the store, in this process."""
 
-    provider = "embedded"
-
-    def __init__(self, settings: LlmSettings) -> None:
+    def __init__(self, settings: ProviderSettings) -> None:
         self._settings = settings
         # A list, so that its clearing in a worker thread drops the last reference: the destructor joins the server's own thread.
         self._held: list[Any] = []
-        self._endpoint: Endpoint | None = None
+        self._chat: OpenAiBackend | None = None
         self._http: httpx.AsyncClient | None = None
-        self.structured_output = False
 
     @property
-    def name(self) -> str:
+    def kind(self) -> str:
+        """Kind in the settings."""
+        return "embedded"
+
+    @property
+    def model(self) -> str:
         """Identifier in the model store."""
         return self._settings.model
 
     @property
-    def context_tokens(self) -> int:
-        """Window that the model was loaded with."""
-        return self._settings.context_tokens
+    def host(self) -> str:
+        """Empty: texts stay in this process."""
+        return ""
+
+    @property
+    def modes(self) -> Sequence[Mode]:
+        """The tool step is not enforced by llama.cpp for most models."""
+        return (Mode.JSON_SCHEMA, Mode.PROMPT)
 
     async def open(self) -> None:
-        """Load the model and send the canary."""
+        """Load the model."""
         weights = find_weights(self._settings.model)
         key = secrets.token_urlsafe(24)
         server = await asyncio.to_thread(_load, weights, self._settings, key)
@@ -83,12 +90,13 @@ class EmbeddedModel:
             base_url=address, headers={"Authorization": f"Bearer {key}"}, trust_env=False, timeout=30
         )
         await self._wait_until_loaded(self._http)
-        client = openai.AsyncOpenAI(base_url=f"{address}/v1", api_key=key, max_retries=0)
-        self._endpoint = Endpoint(client, self._settings.model, self._settings.call_seconds)
-        self.structured_output = await self._endpoint.enforces_schema()
-        get_logger(__name__).info(
-            "language model loaded", model=self._settings.model, structured_output=self.structured_output
+        client = openai.AsyncOpenAI(
+            base_url=f"{address}/v1",
+            api_key=key,
+            max_retries=0,
+            http_client=http_client(Reach(), self._settings.call_seconds),
         )
+        self._chat = OpenAiBackend(client, self.kind, self.model, self.modes)
 
     async def check(self) -> None:
         """Raise while the server inside this process does not answer."""
@@ -99,17 +107,22 @@ class EmbeddedModel:
         if answer.status_code != httpx.codes.OK:
             raise ProviderFailed(f"The embedded model is not ready (HTTP {answer.status_code}).")
 
-    async def close(self) -> None:
-        """Stop the server and free the model."""
-        if self._endpoint is not None:
-            await self._endpoint.close()
-            self._endpoint = None
-        if self._http is not None:
-            await self._http.aclose()
-            self._http = None
-        await asyncio.to_thread(self._held.clear)
+    async def complete(self, request: Request) -> Completion:
+        """Ask once; see `Backend.complete`."""
+        if self._chat is None:
+            raise ProviderFailed("The embedded model is not loaded.")
+        return await self._chat.complete(request)
 
-    async def count_tokens(self, text: str) -> int:
+    async def window(self) -> int | None:
+        """Return the window that the model was loaded with."""
+        try:
+            answer = await self._opened_http().get("/props")
+            answer.raise_for_status()
+            return int(answer.json()["default_generation_settings"]["n_ctx"])
+        except (httpx.HTTPError, KeyError, TypeError, ValueError):
+            return None
+
+    async def count(self, text: str) -> int | None:
         """Return the number of tokens of a text, counted by the model's own tokenizer."""
         try:
             answer = await self._opened_http().post("/tokenize", json={"content": text})
@@ -118,11 +131,15 @@ class EmbeddedModel:
             raise ProviderFailed(f"The embedded model does not answer: {type(error).__name__}.") from error
         return len(answer.json()["tokens"])
 
-    async def chat(self, messages: Sequence[Message], shape: type[Shape], max_tokens: int) -> Reply[Shape]:
-        """Return an answer of `shape`; see `ChatModel.chat`."""
-        if self._endpoint is None:
-            raise ProviderFailed("The embedded model is not loaded.")
-        return await self._endpoint.chat(messages, shape, max_tokens)
+    async def close(self) -> None:
+        """Stop the server and free the model."""
+        if self._chat is not None:
+            await self._chat.close()
+            self._chat = None
+        if self._http is not None:
+            await self._http.aclose()
+            self._http = None
+        await asyncio.to_thread(self._held.clear)
 
     def _opened_http(self) -> httpx.AsyncClient:
         if self._http is None:
@@ -142,7 +159,7 @@ class EmbeddedModel:
             ) from error
 
 
-def _load(weights: Path, settings: LlmSettings, key: str) -> Any:
+def _load(weights: Path, settings: ProviderSettings, key: str) -> Any:
     # Threads that spin at every barrier make a busy machine twenty times slower (0.7 instead of 11 tokens/s were measured).
     # OpenMP reads this once, when the library is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -150,7 +167,7 @@ def _load(weights: Path, settings: LlmSettings, key: str) -> Any:
 
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(weights)
-    parameters.n_ctx = settings.context_tokens
+    parameters.n_ctx = settings.context_tokens or _WINDOW
     parameters.n_parallel = 1
     # Prompts of one task begin alike; the default of 8 GiB of remembered prompts would fill a small machine.
     parameters.cache_ram_mib = _REMEMBERED_MIB

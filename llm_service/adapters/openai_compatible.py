@@ -2,184 +2,214 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
 
+import httpx2
 import openai
-from json_repair import repair_json
-from pydantic import ValidationError
 
-from llm_service.canary import Canary
-from llm_service.errors import ModelOutputInvalid, ProviderFailed, ProviderTooSlow
-from llm_service.generation import Answer, Message, Reply, Usage, flat_schema
-from llm_service.settings import LlmSettings
-from mesh.logs import get_logger
+from llm_service.adapters.transport import http_client
+from llm_service.backend import Completion, Mode, Request
+from llm_service.errors import OutsideRefused, ProviderFailed, ProviderTooSlow
+from llm_service.generation import Usage
+from llm_service.perimeter import Reach
+from llm_service.settings import ProviderSettings
 
-__all__ = ["Endpoint", "OpenAiCompatibleModel"]
+__all__ = ["OpenAiBackend", "openai_backend", "pause_of", "safe_address"]
 
-Shape = TypeVar("Shape", bound=Answer)
-
-_CANARY_TOKENS = 40
-_COMPLAINT = (
-    "Your answer was not accepted: {problem}. Answer again with one JSON object of the required shape and nothing else."
-)
+_PASSING: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+_UNSUPPORTED: Final = frozenset({400, 404, 405, 422, 501})
+_LOOK_SECONDS: Final = 10.0
+_WINDOW_KEYS: Final = ("max_model_len", "context_length", "max_context_length", "context_window", "n_ctx")
 
 
-class _OutOfShape(Exception):
-    """An answer that cannot be used, and what was wrong with it."""
-
-
-class Endpoint:
-    """Structured chat with one endpoint, one generation at a time, in the order in which calls came.
+class OpenAiBackend:
+    """Speaks OpenAI's chat completions.
 
     Args:
-        client: The HTTP client.
+        client: The HTTP client of the library, without repetitions of its own.
+        kind: Kind of the provider.
         model: Name that the endpoint knows.
-        seconds: Deadline of one generation.
+        modes: Modes to try, best first.
+        refresh: Called after a 401; true where it got new credentials and the call is worth repeating.
     """
 
-    def __init__(self, client: openai.AsyncOpenAI, model: str, seconds: float) -> None:
+    def __init__(
+        self,
+        client: openai.AsyncOpenAI,
+        kind: str,
+        model: str,
+        modes: Sequence[Mode] = (Mode.JSON_SCHEMA, Mode.FLAT_SCHEMA, Mode.TOOL, Mode.PROMPT),
+        refresh: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
         self._client = client
+        self._kind = kind
         self._model = model
-        self._seconds = seconds
-        # On a CPU two generations at once take longer than one after the other; asyncio's lock is first come, first served.
-        self._turn = asyncio.Lock()
-        self._log = get_logger(__name__)
+        self._modes = tuple(modes)
+        self._refresh = refresh
 
-    async def chat(self, messages: Sequence[Message], shape: type[Shape], max_tokens: int) -> Reply[Shape]:
-        """Return an answer of `shape`; see `ChatModel.chat`."""
-        schema = flat_schema(shape)
-        talk = list(messages)
-        total = Usage()
-        for attempt in range(2):
-            content, reason, usage = await self._complete(talk, schema, shape.__name__, max_tokens)
-            total += usage if attempt == 0 else usage + Usage(retries=1)
-            try:
-                return Reply(_parse(content, reason, shape), total)
-            except _OutOfShape as error:
-                problem = str(error)
-                self._log.warning("answer out of shape", task=shape.__name__, attempt=attempt + 1, finish_reason=reason)
-                talk = [*messages, Message("assistant", content), Message("user", _COMPLAINT.format(problem=problem))]
-        raise ModelOutputInvalid(
-            f"The model {self._model} twice answered out of shape ({shape.__name__}): {problem}. "
-            "Choose a larger model, or an endpoint that keeps to JSON schemas, in section [llm] of the settings."
-        )
+    @property
+    def kind(self) -> str:
+        """Kind in the settings."""
+        return self._kind
 
-    async def enforces_schema(self) -> bool:
-        """Send the canary; an endpoint that refuses or fails does not enforce."""
-        canary = Canary()
+    @property
+    def model(self) -> str:
+        """Name that the endpoint knows."""
+        return self._model
+
+    @property
+    def host(self) -> str:
+        """Host of the endpoint."""
+        return self._client.base_url.host
+
+    @property
+    def modes(self) -> Sequence[Mode]:
+        """Modes to try."""
+        return self._modes
+
+    async def open(self) -> None:
+        """Do nothing; the model is somewhere else."""
+
+    async def check(self) -> None:
+        """Never fails: without the endpoint summaries fall back to extracts, and the knowledge base works."""
+
+    async def complete(self, request: Request) -> Completion:
+        """Ask once; see `Backend.complete`."""
+        body: Any = {
+            "model": self._model,
+            "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+            "temperature": 0,
+            "max_tokens": request.max_tokens,
+            **_shaped(request),
+        }
+        began = time.monotonic()
+        completion = await self._send(body, request.seconds)
+        elapsed = time.monotonic() - began
+        choices = getattr(completion, "choices", None) or []
+        if not choices or choices[0].message is None:
+            # Some gateways answer 200 with an error inside.
+            raise self._failed("answered without a choice", passing=False)
+        message = choices[0].message
+        content, reason = message.content or "", choices[0].finish_reason
+        if request.mode is Mode.TOOL and message.tool_calls:
+            content = str(getattr(getattr(message.tool_calls[0], "function", None), "arguments", "") or "")
+            reason = "stop" if reason == "tool_calls" else reason
+        used = completion.usage
+        usage = Usage(used.prompt_tokens if used else 0, used.completion_tokens if used else 0, 1, 0, elapsed)
+        return Completion(content, reason, usage)
+
+    async def window(self) -> int | None:
+        """Return the window as vLLM, LM Studio and llama.cpp tell it; OpenAI's own interface does not."""
         try:
-            content, reason, _ = await self._complete(canary.messages, canary.schema, "canary", _CANARY_TOKENS)
-        except (ProviderFailed, ProviderTooSlow) as error:
-            self._log.warning("canary failed", reason=error.reason)
-            return False
-        return canary.passed(content, reason)
+            listed = await self._client.get("/models", cast_to=httpx2.Response, options={"timeout": _LOOK_SECONDS})
+            entries = listed.json().get("data", [])
+            for entry in entries:
+                # llama.cpp names its one model by file, whatever it is called in requests.
+                if entry.get("id") != self._model and len(entries) > 1:
+                    continue
+                for place in (entry, entry.get("meta") or {}):
+                    for key in _WINDOW_KEYS:
+                        if isinstance(place.get(key), int) and place[key] > 0:
+                            return int(place[key])
+        except (openai.OpenAIError, ValueError, AttributeError):
+            return None
+        return None
 
-    async def reach(self) -> None:
-        """Raise `ProviderFailed` while the endpoint does not list its models."""
-        try:
-            await self._client.models.list(timeout=10)
-        except openai.OpenAIError as error:
-            raise self._failed(error) from error
+    async def count(self, text: str) -> int | None:  # noqa: ARG002 - the protocol has no tokenizer
+        """Return None: OpenAI's interface has no tokenizer."""
+        return None
 
     async def close(self) -> None:
         """Close all connections."""
         await self._client.close()
 
-    async def _complete(
-        self, messages: Sequence[Message], schema: dict[str, Any], name: str, max_tokens: int
-    ) -> tuple[str, str | None, Usage]:
-        request: Any = {
-            "model": self._model,
-            "messages": [{"role": message.role, "content": message.content} for message in messages],
-            "temperature": 0,
-            "max_tokens": max_tokens,
-            "response_format": {"type": "json_schema", "json_schema": {"name": name, "schema": schema, "strict": True}},
-        }
-        async with self._turn:
-            began = time.monotonic()
-            try:
-                async with asyncio.timeout(self._seconds):
-                    completion = await self._client.chat.completions.create(**request, timeout=self._seconds)
-            except (TimeoutError, openai.APITimeoutError) as error:
-                raise ProviderTooSlow(
-                    f"The model {self._model} did not answer within {self._seconds:.0f} s; raise call_seconds in section [llm]."
-                ) from error
-            except openai.OpenAIError as error:
-                raise self._failed(error) from error
-            elapsed = time.monotonic() - began
-        choices = completion.choices or []
-        if not choices:
-            raise ProviderFailed(f"The endpoint of {self._model} answered without a choice.")
-        used = completion.usage
-        usage = Usage(used.prompt_tokens if used else 0, used.completion_tokens if used else 0, 1, 0, elapsed)
-        return choices[0].message.content or "", choices[0].finish_reason, usage
+    async def _send(self, body: Any, seconds: float) -> Any:
+        try:
+            return await self._client.chat.completions.create(**body, timeout=seconds)
+        except openai.AuthenticationError as error:
+            if self._refresh is None or not await self._refresh():
+                raise self._status(error) from None
+        except openai.APIError as error:
+            raise self._error(error) from None
+        try:
+            return await self._client.chat.completions.create(**body, timeout=seconds)
+        except openai.APIError as error:
+            raise self._error(error) from None
 
-    def _failed(self, error: openai.OpenAIError) -> ProviderFailed:
-        status = f" (HTTP {error.status_code})" if isinstance(error, openai.APIStatusError) else ""
-        return ProviderFailed(
-            f"The endpoint {self._client.base_url} of {self._model} failed{status}: {type(error).__name__}. "
+    def _error(self, error: openai.APIError) -> Exception:
+        if isinstance(error, openai.APITimeoutError):
+            return ProviderTooSlow(
+                f"The model {self._model} did not answer in time; raise call_seconds in section [llm]."
+            )
+        if isinstance(error, openai.APIStatusError):
+            return self._status(error)
+        if isinstance(error, openai.APIConnectionError):
+            if isinstance(error.__cause__, OutsideRefused | ProviderFailed):
+                return error.__cause__
+            return self._failed(f"cannot be reached ({_root(error)})", passing=True)
+        return self._failed(f"answered what cannot be read ({type(error).__name__})", passing=False)
+
+    def _status(self, error: openai.APIStatusError) -> ProviderFailed:
+        # The body is left out: some endpoints repeat the key or the prompt in it.
+        failed = self._failed(f"failed (HTTP {error.status_code})", passing=error.status_code in _PASSING)
+        failed.unsupported = error.status_code in _UNSUPPORTED
+        failed.pause = pause_of(error.response.headers.get("retry-after"))
+        return failed
+
+    def _failed(self, what: str, *, passing: bool) -> ProviderFailed:
+        failed = ProviderFailed(
+            f"The endpoint {safe_address(str(self._client.base_url))} of {self._model} {what}. "
             "See base_url and api_key in section [llm] of the settings."
         )
+        failed.passing = passing
+        return failed
 
 
-class OpenAiCompatibleModel:
-    """The endpoint that the settings name."""
-
-    provider = "openai_compatible"
-
-    def __init__(self, settings: LlmSettings) -> None:
-        self._settings = settings
-        client = openai.AsyncOpenAI(
-            base_url=settings.base_url,
-            # The client refuses to be made without a key; endpoints without keys ignore it.
-            api_key=settings.api_key.get_secret_value() or "none",
-            max_retries=settings.endpoint_retries,
-        )
-        self._endpoint = Endpoint(client, settings.model, settings.call_seconds)
-        self.structured_output = False
-
-    @property
-    def name(self) -> str:
-        """Name that the endpoint knows."""
-        return self._settings.model
-
-    @property
-    def context_tokens(self) -> int:
-        """Window from the settings; OpenAI's interface does not tell it."""
-        return self._settings.context_tokens
-
-    async def open(self) -> None:
-        """Send the canary; an endpoint that is down does not keep the service from starting."""
-        self.structured_output = await self._endpoint.enforces_schema()
-
-    async def check(self) -> None:
-        """Never fails: without the endpoint summaries fall back to extracts, and the knowledge base works."""
-
-    async def close(self) -> None:
-        """Close all connections."""
-        await self._endpoint.close()
-
-    async def count_tokens(self, text: str) -> int:
-        """Return an upper estimate: two characters a token, which no common tokenizer exceeds on Russian text."""
-        return len(text) // 2 + 1
-
-    async def chat(self, messages: Sequence[Message], shape: type[Shape], max_tokens: int) -> Reply[Shape]:
-        """Return an answer of `shape`; see `ChatModel.chat`."""
-        return await self._endpoint.chat(messages, shape, max_tokens)
+def openai_backend(settings: ProviderSettings, reach: Reach) -> OpenAiBackend:
+    """Return a backend for the endpoint that the settings name."""
+    client = openai.AsyncOpenAI(
+        base_url=settings.base_url,
+        # The client refuses to be made without a key; endpoints without keys ignore it.
+        api_key=settings.api_key.get_secret_value() or "none",
+        max_retries=0,
+        http_client=http_client(reach, settings.call_seconds, settings.ca_bundle),
+    )
+    return OpenAiBackend(client, "openai_compatible", settings.model)
 
 
-def _parse(content: str, finish_reason: str | None, shape: type[Shape]) -> Shape:
-    if finish_reason != "stop":
-        raise _OutOfShape(f"it ended with {finish_reason!r} before it was complete")
+def safe_address(url: str) -> str:
+    """Return an address without the user, password and query that may stand in it."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+
+def pause_of(header: str | None) -> float | None:
+    """Return the seconds of a `Retry-After` header; None where there is none, or it names a date."""
     try:
-        return shape.model_validate_json(content)
-    except ValidationError:
-        repaired = repair_json(content)
-    try:
-        return shape.model_validate_json(str(repaired))
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'answer'}: {e['msg']}" for e in error.errors()[:3])
-        raise _OutOfShape(wrong) from error
+        return max(0.0, float(header)) if header else None
+    except ValueError:
+        return None
+
+
+def _shaped(request: Request) -> dict[str, Any]:
+    if request.mode is Mode.JSON_SCHEMA:
+        schema = {"name": request.name, "schema": request.schema, "strict": True}
+        return {"response_format": {"type": "json_schema", "json_schema": schema}}
+    if request.mode is Mode.FLAT_SCHEMA:
+        return {"response_format": {"type": "json_schema", "schema": request.schema, "strict": True}}
+    if request.mode is Mode.TOOL:
+        function = {"name": request.name, "description": "Gives the answer.", "parameters": request.schema}
+        return {
+            "tools": [{"type": "function", "function": function}],
+            "tool_choice": {"type": "function", "function": {"name": request.name}},
+        }
+    return {}
+
+
+def _root(error: BaseException) -> str:
+    cause = error.__cause__
+    return type(cause or error).__name__
