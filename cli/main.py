@@ -26,6 +26,7 @@ from cli import (
     mesh_commands,
     models_command,
     people,
+    workspace,
 )
 from cli.errors import UsageWrong
 from cli.session import Session
@@ -55,7 +56,7 @@ def build() -> typer.Typer:
     for part in (demo, mesh_commands, doctor):
         part.register(app)
     app.add_typer(meetings.app, name="meeting")
-    for part in (decisions, boards, knowledge, people):
+    for part in (decisions, boards, knowledge, people, workspace):
         part.register(app)
     app.add_typer(models_command.app, name="models")
     app.add_typer(config_command.app, name="config")

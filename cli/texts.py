@@ -49,6 +49,27 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "col.silent": ("Meetings since", "Встреч с тех пор"),
     "col.last": ("Last mentioned", "Последнее упоминание"),
     "col.cards": ("Cards", "Карточки"),
+    "col.inside": ("Inside", "Внутри"),
+    "col.window": ("Window", "Окно"),
+    "col.shape": ("Shape", "Форма"),
+    "col.purpose": ("For", "Для чего"),
+    "col.calls": ("Calls", "Вызовы"),
+    "col.failed": ("Failed", "Неудачные"),
+    "col.redacted": ("Redacted", "Со скрытием"),
+    "col.tokens": ("Tokens", "Токены"),
+    "col.time": ("Time", "Время"),
+    "col.cost": ("Cost", "Цена"),
+    # workspace
+    "by_service": ("as the service is set", "как настроен сервис"),
+    "workspace.shown": (
+        "Workspace {id}: perimeter {perimeter}; language model: {provider}.",
+        "Пространство {id}: периметр {perimeter}; языковая модель: {provider}.",
+    ),
+    "workspace.unused": (
+        "No calls of language models are recorded.",
+        "Обращений к языковым моделям не записано.",
+    ),
+    "workspace.unenforced": ("{mode}, not enforced", "{mode}, без гарантии"),
     # mesh
     "up.starting": ("Starting the mesh; logs are in {logs}", "Запускаю сервисы; журналы в {logs}"),
     "up.one": ("{name} is ready", "{name}: готов"),
@@ -307,6 +328,9 @@ _STATES = {
     "ROLE_MEMBER": ("member", "участник"),
     "ROLE_LEAD": ("lead", "руководитель"),
     "ROLE_ADMIN": ("admin", "администратор"),
+    "PERIMETER_INSIDE": ("inside", "внутри"),
+    "PERIMETER_REDACTED": ("redacted", "со скрытием имён и секретов"),
+    "PERIMETER_OPEN": ("open", "открыт"),
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from planerka.asr.v1.asr_pb2 import DeleteVoiceRequest, ListVoicesRequest, VoiceConfig
+from planerka.llm.v1.llm_pb2 import GetCapabilitiesRequest, GetUsageRequest
 from planerka.orchestrator.v1 import orchestrator_pb2 as pb
 from planerka.orchestrator.v1.proposal_pb2 import EventKind
 from planerka.orchestrator.v1.workspace_pb2 import Role
@@ -213,6 +214,20 @@ class PeopleRpcs:
 
         async with self._desk.store.write() as session:
             return await once(session, workspace_id, request, pb.UpdateWorkspaceSettingsResponse, work)
+
+    async def GetModelUsage(self, request: pb.GetModelUsageRequest, context: Any) -> pb.GetModelUsageResponse:  # noqa: N802
+        """Tell what calls of language models took, and which providers there are."""
+        del context
+        workspace_id = require(Role.ROLE_ADMIN).workspace(request.workspace_id)
+        llm = self._desk.services.llm
+        asked = GetUsageRequest(workspace_id=workspace_id)
+        if request.HasField("after"):
+            asked.after.CopyFrom(request.after)
+        if request.HasField("before"):
+            asked.before.CopyFrom(request.before)
+        usage = await answer(llm.GetUsage(asked))
+        capabilities = await answer(llm.GetCapabilities(GetCapabilitiesRequest()))
+        return pb.GetModelUsageResponse(usage=usage.usage, providers=capabilities.providers)
 
 
 def _voice_key(workspace_id: str, key: str) -> str:

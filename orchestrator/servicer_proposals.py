@@ -19,12 +19,13 @@ from orchestrator.decisions import Choice, check_right, decide, snapshot_for
 from orchestrator.desk import Desk
 from orchestrator.errors import EditInvalid
 from orchestrator.meetings import read_row as read_meeting
+from orchestrator.people import list_people
 from orchestrator.proposals import list_rows, message, read_row
 from orchestrator.rights import require
 from orchestrator.store import once, repeated
 from orchestrator.undoing import undo
 from orchestrator.workflow import workflow_id_of
-from orchestrator.workspaces import read_settings
+from orchestrator.workspaces import model_policy, read_settings
 
 __all__ = ["ProposalRpcs"]
 
@@ -116,6 +117,7 @@ class ProposalRpcs:
         workspace_id = who.workspace(request.workspace_id)
         async with self._desk.store.read() as session:
             settings = await read_settings(session, workspace_id)
+            people = await list_people(session, workspace_id)
         question = llm_pb2.AskRequest(
             workspace_id=workspace_id,
             question=request.question,
@@ -124,6 +126,7 @@ class ProposalRpcs:
             language=request.language,
             asked_at=now(),
             time_zone=settings.time_zone,
+            policy=model_policy(settings, people),
         )
         if request.HasField("filter"):
             question.filter.CopyFrom(request.filter)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 import zoneinfo
+from collections.abc import Sequence
 from datetime import timedelta
 
 from google.protobuf.duration_pb2 import Duration
-from planerka.llm.v1.llm_pb2 import SummaryStrategy
+from planerka.llm.v1.llm_pb2 import ModelPolicy, SummaryStrategy
 from planerka.orchestrator.v1.workspace_pb2 import Role, WorkspacePerson, WorkspaceSettings
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,9 +17,11 @@ from mesh.ids import derived_id
 from orchestrator.languages import require_language
 from orchestrator.tables import PersonRow, WorkspaceRow
 
-__all__ = ["DEFAULT_WORKSPACE", "ensure_default", "language_of", "read_settings", "write_settings"]
+__all__ = ["DEFAULT_WORKSPACE", "ensure_default", "language_of", "model_policy", "read_settings", "write_settings"]
 
 DEFAULT_WORKSPACE = "wsp_default"
+_MOST_NAMES = 5000
+"""What the contract takes."""
 _DECISION_TIMEOUT = timedelta(days=7)
 
 
@@ -89,6 +92,14 @@ async def write_settings(session: AsyncSession, workspace_id: str, settings: Wor
         )
     row.data = kept.SerializeToString()
     return kept
+
+
+def model_policy(settings: WorkspaceSettings, people: Sequence[WorkspacePerson]) -> ModelPolicy:
+    """Return which language models may work for a workspace, and whose names they must not see where texts are redacted."""
+    names = (name for person in people for name in (person.name, *person.aliases))
+    return ModelPolicy(
+        perimeter=settings.perimeter, provider=settings.model_provider, names=list(dict.fromkeys(names))[:_MOST_NAMES]
+    )
 
 
 async def language_of(session: AsyncSession, workspace_id: str) -> str:

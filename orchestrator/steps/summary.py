@@ -19,7 +19,7 @@ from orchestrator.moments import from_epoch
 from orchestrator.people import list_people, roster
 from orchestrator.steps.job import Job
 from orchestrator.transcripts import read_turns, write_summary
-from orchestrator.workspaces import read_settings
+from orchestrator.workspaces import model_policy, read_settings
 
 __all__ = ["run"]
 
@@ -46,6 +46,7 @@ async def run(job: Job) -> dict[str, Any]:
             language=meeting.language,
             strategy=as_enum(SummaryStrategy, meeting.strategy),
             time_zone=settings.time_zone,
+            policy=model_policy(settings, people),
         )
         summary = await _summarize(job, request)
     async with job.store.write() as session:

@@ -66,6 +66,9 @@ class Double(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         self.proposals = _proposals(self.board, self.cards, self.turns)
         self.meetings = [self._meeting(MEETING, truth["title"])]
         self.people: list[workspace_pb2.WorkspacePerson] = []
+        self.settings = workspace_pb2.WorkspaceSettings(
+            workspace_id="wsp_default", language="ru", stale_after_meetings=3, stale_after_days=14
+        )
         self.events = [
             _event(1, proposal_pb2.EVENT_KIND_MEETING_CREATED, "Создана встреча «Планёрка мобильной команды»")
         ]
@@ -222,6 +225,24 @@ class Double(orchestrator_pb2_grpc.OrchestratorServiceServicer):
 
     def ListEvents(self, request: Any, context: grpc.ServicerContext) -> Any:
         return orchestrator_pb2.ListEventsResponse(events=self.events[::-1][: request.page_size or 100])
+
+    def GetWorkspaceSettings(self, request: Any, context: grpc.ServicerContext) -> Any:
+        return orchestrator_pb2.GetWorkspaceSettingsResponse(settings=self.settings)
+
+    def UpdateWorkspaceSettings(self, request: Any, context: grpc.ServicerContext) -> Any:
+        self.settings.CopyFrom(request.settings)
+        return orchestrator_pb2.UpdateWorkspaceSettingsResponse(settings=self.settings)
+
+    def GetModelUsage(self, request: Any, context: grpc.ServicerContext) -> Any:
+        took = llm_pb2.ModelUsage(
+            provider="giga", model="GigaChat-2", purpose="summary", calls=3, redacted=2, prompt_tokens=1200,
+            completion_tokens=80, cost_micros=1_250_000, currency="RUB",
+        )  # fmt: skip
+        state = llm_pb2.ProviderState(
+            name="giga", kind="gigachat", model="GigaChat-2", context_tokens=8192, structured_mode="prompt"
+        )
+        since = request.HasField("after") and request.after.seconds > 2_000_000_000
+        return orchestrator_pb2.GetModelUsageResponse(usage=[] if since else [took], providers=[state])
 
     def Ask(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         yield orchestrator_pb2.AskResponse(text="Тесты для авторизации Александр закончит к пятнице [1], ")

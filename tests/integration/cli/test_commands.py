@@ -277,3 +277,28 @@ def test_a_meeting_is_exported_to_a_file_or_to_standard_output(
     assert written.status == 0, written.err
     assert path.read_text(encoding="utf-8") == printed.out
     assert f"({len(double.turns)} turns)" in written.err
+
+
+def test_the_perimeter_is_set_and_the_rest_stays(planerka: Run, double: Double) -> None:
+    assert "perimeter as the service is set" in planerka("workspace", "show").out
+    assert (
+        "perimeter redacted; language model: giga"
+        in planerka("workspace", "set", "--perimeter", "redacted", "--provider", "giga").out
+    )
+    assert double.settings.stale_after_days == 14
+    assert planerka("workspace", "set", "--provider", "").status == 0
+    shown = planerka("workspace", "show", "--json").json
+    assert shown["perimeter"] == "PERIMETER_REDACTED"
+    assert not double.settings.model_provider
+    assert "perimeter as the service is set" in planerka("workspace", "set", "--perimeter", "default").out
+    wrong = planerka("workspace", "set", "--perimeter", "wide")
+    assert wrong.status == 2
+    assert "inside, redacted, open" in " ".join(wrong.err.replace("│", " ").split())
+
+
+def test_what_language_models_took_is_shown(planerka: Run) -> None:
+    out = planerka("workspace", "usage").out
+    assert "1.25 RUB" in out
+    assert "prompt, not enforced" in out
+    assert planerka("workspace", "usage", "--json").json["usage"][0]["calls"] in (3, "3")
+    assert "No calls" in planerka("workspace", "usage", "--since", "2050-01-01").out

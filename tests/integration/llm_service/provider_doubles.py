@@ -88,7 +88,9 @@ class GigaChatDouble(Double):
         body = json.loads(raw)
         self.requests.append((path, body))
         if path == "/api/v1/tokens/count":
-            return [{"object": "tokens", "tokens": len(text) // 4 + 1, "characters": len(text)} for text in body["input"]]
+            return [
+                {"object": "tokens", "tokens": len(text) // 4 + 1, "characters": len(text)} for text in body["input"]
+            ]
         assert path == "/api/v1/chat/completions", path
         self.take_failure()
         return self._chat(body)
@@ -101,7 +103,11 @@ class GigaChatDouble(Double):
             raise Refused(400, "wrong content type")
         if uuid.UUID(headers["RqUID"]).version != 4:
             raise Refused(400, "RqUID must be a uuid4")
-        if parse_qs(raw.decode()).get("scope") not in (["GIGACHAT_API_PERS"], ["GIGACHAT_API_B2B"], ["GIGACHAT_API_CORP"]):
+        if parse_qs(raw.decode()).get("scope") not in (
+            ["GIGACHAT_API_PERS"],
+            ["GIGACHAT_API_B2B"],
+            ["GIGACHAT_API_CORP"],
+        ):
             raise Refused(400, "scope is empty")
         token = f"access-{uuid.uuid4()}"
         ends = time.time() + self.lives
@@ -132,7 +138,12 @@ class GigaChatDouble(Double):
             "created": int(time.time()),
             "model": f"{body['model']}:2.0.28.2",
             "object": "chat.completion",
-            "usage": {"prompt_tokens": read, "completion_tokens": 9, "total_tokens": read + 9, "precached_prompt_tokens": 0},
+            "usage": {
+                "prompt_tokens": read,
+                "completion_tokens": 9,
+                "total_tokens": read + 9,
+                "precached_prompt_tokens": 0,
+            },
         }
 
     def error(self, status: int, why: str) -> Any:
@@ -164,7 +175,9 @@ class YandexDouble(Double):
         return self._completion(body)
 
     def _completion(self, body: dict[str, Any]) -> Any:
-        self._require(body, {"modelUri": str, "completionOptions": dict, "messages": list, "jsonSchema": dict, "jsonObject": bool})
+        self._require(
+            body, {"modelUri": str, "completionOptions": dict, "messages": list, "jsonSchema": dict, "jsonObject": bool}
+        )
         if "jsonSchema" in body and "jsonObject" in body:
             raise Refused(400, "oneof ResponseFormat is set twice")
         self._require(body["completionOptions"], {"stream": bool, "temperature": (int, float), "maxTokens": (str, int)})

@@ -238,10 +238,17 @@ async def test_the_real_server_inside_llama_cpp_as_any_endpoint() -> None:
         reply = await model.chat([Message("user", "Note: the report is done.")], Closed, 60)
         assert reply.value.verdict == "done"
         assert reply.usage.prompt_tokens > 5
-        flat = StructuredModel(OpenAiBackend(client, "openai_compatible", "any", [Mode.FLAT_SCHEMA, Mode.PROMPT]), Patience("f", 0), 120, 1, 0)
+        flat = StructuredModel(
+            OpenAiBackend(client, "openai_compatible", "any", [Mode.FLAT_SCHEMA, Mode.PROMPT]),
+            Patience("f", 0),
+            120,
+            1,
+            0,
+        )
         await flat.prepare()
-        assert (flat.mode, flat.structured_output) == (Mode.PROMPT, False), "this server ignores the flat form, and the canary sees it"
+        assert (flat.mode, flat.structured_output) == (Mode.PROMPT, False), (
+            "this server ignores the flat form, and the canary sees it"
+        )
         await model.close()
     finally:
         await embedded.close()
-

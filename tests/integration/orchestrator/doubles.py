@@ -170,8 +170,19 @@ class Llm(llm_pb2_grpc.LlmServiceServicer):
         self.ledger = Ledger()
         self.documents = {}
         self.fail_with = None
+        self.policies = []
+
+    async def GetUsage(self, request, context):
+        took = llm_pb2.ModelUsage(
+            provider="giga", purpose="summary", calls=3, prompt_tokens=100, cost_micros=250_000, currency="RUB"
+        )
+        return llm_pb2.GetUsageResponse(usage=[took] if request.workspace_id == "wsp_default" else [])
+
+    async def GetCapabilities(self, request, context):
+        return llm_pb2.GetCapabilitiesResponse(providers=[llm_pb2.ProviderState(name="giga", kind="gigachat")])
 
     async def Summarize(self, request, context):
+        self.policies.append(request.policy)
         if self.fail_with is not None and request.strategy != llm_pb2.SUMMARY_STRATEGY_EXTRACTIVE:
             raise self.fail_with
         yield llm_pb2.SummarizeResponse(progress=llm_pb2.SummaryProgress(done=1, total=1))
@@ -200,6 +211,7 @@ class Llm(llm_pb2_grpc.LlmServiceServicer):
 
     async def Ask(self, request, context):
         self.reader = request.reader
+        self.policies.append(request.policy)
         yield llm_pb2.AskResponse(text=f"Ответ на «{request.question}»")
         yield llm_pb2.AskResponse(finished=llm_pb2.AskFinished(answered=True))
 

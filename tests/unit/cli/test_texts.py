@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 
 import pytest
+from planerka.llm.v1 import llm_pb2
 from planerka.orchestrator.v1 import meeting_pb2, proposal_pb2, workspace_pb2
 
 from cli import texts as command
@@ -26,7 +27,14 @@ def test_every_sentence_exists_twice_with_the_same_fields(table: dict[str, tuple
 
 @pytest.mark.parametrize(
     "enum",
-    [meeting_pb2.MeetingState, meeting_pb2.Stage, proposal_pb2.ProposalState, proposal_pb2.Verdict, workspace_pb2.Role],
+    [
+        meeting_pb2.MeetingState,
+        meeting_pb2.Stage,
+        proposal_pb2.ProposalState,
+        proposal_pb2.Verdict,
+        workspace_pb2.Role,
+        llm_pb2.Perimeter,
+    ],
 )
 def test_every_constant_has_a_word(enum: object) -> None:
     for name, number in enum.items():
