@@ -65,7 +65,7 @@ def set_(
         async with session.client() as client:
             settings = await _settings(client)
             if perimeter:
-                settings.perimeter = llm_pb2.Perimeter.Value(_PERIMETERS.get(perimeter, "PERIMETER_UNSPECIFIED"))
+                settings.perimeter = getattr(llm_pb2, _PERIMETERS.get(perimeter, "PERIMETER_UNSPECIFIED"))
             if provider is not None:
                 settings.model_provider = provider
             request = orchestrator_pb2.UpdateWorkspaceSettingsRequest(settings=settings, idempotency_key=fresh_key())

@@ -11,7 +11,7 @@ import importlib
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
 from textkit.lemmas import morphology
@@ -71,6 +71,7 @@ _ENGLISH_CUE_AFTER: Final = frozenset(
     works needs owns takes took joined left called and to reported
     """.split()  # noqa: SIM905 - as above
 )
+_ENDINGS: Final = ("", *["а", "у", "ом", "ем", "е", "ы", "и", "ой", "ей", "ю", "я", "ым", "ому", "ого"])
 _SPEAKS: Final = frozenset(["will", "said", "says", "promised", "asked", "agreed", "confirmed", "thinks"])
 # Words that are names too; alone they count only with a capital inside a sentence.
 _ORDINARY: Final = frozenset(
@@ -153,9 +154,7 @@ def _tokens(text: str) -> Iterator[_Token]:
     for match in _WORD.finditer(text):
         word = match.group()
         opens = bool(_SENTENCE_START.search(text, max(0, match.start() - 12), match.start()))
-        yield _Token(
-            word, match.start(), match.end(), bool(re.match(r"[а-яё]", word, re.IGNORECASE)), word[0].isupper(), opens
-        )
+        yield _Token(word, match.start(), match.end(), _is_cyrillic(word), word[0].isupper(), opens)
 
 
 def _russian(tokens: Sequence[_Token]) -> Iterator[Place]:
@@ -242,13 +241,26 @@ def _is_latin_name(
 
 
 def _known(tokens: Sequence[_Token], roster: Sequence[str]) -> Iterator[Place]:
-    """Yield words of the roster that two of its people share, which `find_people` gives to neither."""
-    forms = {
-        form for name in roster for part in name.lower().split() if len(part) > 2 for form in {part} | forms_of(part)
-    }
+    """Yield words of the roster that `find_people` gives to nobody: shared by two people, or words of another meaning («Ёжиков»)."""
+    forms = _roster_forms(tuple(roster))
     for token in tokens:
-        if token.text.lower() in forms and (token.capital or token.text.lower() not in _ORDINARY | _RUSSIAN_ORDINARY):
+        plain = token.text.lower().replace("ё", "е")
+        if plain in forms and (token.capital or plain not in _ORDINARY | _RUSSIAN_ORDINARY):
             yield token.start, token.end
+
+
+@lru_cache(maxsize=16)
+def _roster_forms(roster: tuple[str, ...]) -> frozenset[str]:
+    parts = {part for name in roster for part in name.lower().replace("ё", "е").split() if len(part) > 2}
+    forms = {form for part in parts for form in {part} | forms_of(part)}
+    for part in parts:
+        if len(part) > 4 and _is_cyrillic(part):
+            forms |= {part.rstrip("аяйь") + ending for ending in _ENDINGS}
+    return frozenset(forms)
+
+
+def _is_cyrillic(word: str) -> bool:
+    return bool(re.match(r"[а-яё]", word, re.IGNORECASE))
 
 
 def _near(text: str, left: _Token, right: _Token) -> bool:

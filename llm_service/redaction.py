@@ -193,7 +193,7 @@ def _whole_words(text: str, places: Sequence[Sensitive]) -> list[Sensitive]:
 
 
 def _dictionary_form(name: str) -> str:
-    return " ".join(morphology().parse(word)[0].normal_form for word in name.lower().split())
+    return " ".join(_as_name(word).normal_form for word in name.lower().split())
 
 
 def _bent(name: str, ending: str) -> str:
@@ -201,13 +201,13 @@ def _bent(name: str, ending: str) -> str:
     if not re.search(r"[а-яё]", name, re.IGNORECASE):
         return name
     parsed = [_as_name(word) for word in name.split()]
-    feminine = any("femn" in parse.tag for parse in parsed if parse is not None)
+    feminine = any("femn" in parse.tag for parse in parsed)
     case = (_FEMININE if feminine else _MASCULINE).get(ending)
     if case is None:
         return name
     words = []
     for word, parse in zip(name.split(), parsed, strict=True):
-        bent = parse.inflect({case, "sing"}) if parse is not None else None
+        bent = parse.inflect({case, "sing"})
         words.append(_like(word, bent.word) if bent is not None else word)
     return " ".join(words)
 
@@ -215,7 +215,9 @@ def _bent(name: str, ending: str) -> str:
 def _as_name(word: str) -> Any:
     parses = morphology().parse(word)
     named = [parse for parse in parses if parse.tag.grammemes & {"Name", "Surn", "Patr"}]
-    return next(iter(named or parses), None)
+    # «Анне» is also a name of its own that never changes.
+    changing = [parse for parse in named if "Fixd" not in parse.tag.grammemes]
+    return (changing or named or parses)[0]
 
 
 def _like(model: str, word: str) -> str:

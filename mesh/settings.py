@@ -150,6 +150,8 @@ def _show(value: Any) -> Any:
         return "********" if value.get_secret_value() else ""
     if isinstance(value, BaseModel):
         return {name: _show(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, dict):
+        return {name: _show(item) for name, item in value.items()}
     return value
 
 
@@ -160,6 +162,8 @@ def _toml(value: Any) -> str:
         return repr(value)
     if isinstance(value, SecretStr):
         return '""'
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {_toml(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
     return json.dumps(str(value), ensure_ascii=False)

@@ -97,9 +97,8 @@ async def test_the_makers_own_client_is_content_with_our_gigachat(giga: GigaChat
         auth_url=f"{giga.address}/api/v2/oauth",
         ca_bundle_file=str(bundle),
     ) as client:
-        answer = await client.achat(
-            {"messages": [{"role": "user", "content": "Привет"}], "response_format": {"type": "json_schema", "schema": {"type": "string"}, "strict": True}}
-        )  # fmt: skip
+        shape = {"type": "json_schema", "schema": {"type": "string"}, "strict": True}
+        answer = await client.achat({"messages": [{"role": "user", "content": "Привет"}], "response_format": shape})
         assert isinstance(answer, ChatCompletion)
         assert answer.choices[0].message.content == '"Привет"'
         counted = await client.atokens_count(["восемь букв"], model="GigaChat-2")
@@ -229,7 +228,12 @@ async def test_the_real_server_inside_llama_cpp_as_any_endpoint() -> None:
     assert embedded._http is not None
     address, bearer = embedded._http.base_url, embedded._http.headers["Authorization"].removeprefix("Bearer ")
     try:
-        client = openai.AsyncOpenAI(base_url=f"{address}/v1".replace("//v1", "/v1"), api_key=bearer, max_retries=0, http_client=http_client(Reach(), 120))  # fmt: skip
+        client = openai.AsyncOpenAI(
+            base_url=f"{str(address).rstrip('/')}/v1",
+            api_key=bearer,
+            max_retries=0,
+            http_client=http_client(Reach(), 120),
+        )
         backend = OpenAiBackend(client, "openai_compatible", "any")
         model = StructuredModel(backend, Patience("any", 0), 120, 1, 0, probes=True)
         await model.open()
@@ -238,13 +242,8 @@ async def test_the_real_server_inside_llama_cpp_as_any_endpoint() -> None:
         reply = await model.chat([Message("user", "Note: the report is done.")], Closed, 60)
         assert reply.value.verdict == "done"
         assert reply.usage.prompt_tokens > 5
-        flat = StructuredModel(
-            OpenAiBackend(client, "openai_compatible", "any", [Mode.FLAT_SCHEMA, Mode.PROMPT]),
-            Patience("f", 0),
-            120,
-            1,
-            0,
-        )
+        modes = [Mode.FLAT_SCHEMA, Mode.PROMPT]
+        flat = StructuredModel(OpenAiBackend(client, "openai_compatible", "any", modes), Patience("flat", 0), 120, 1, 0)
         await flat.prepare()
         assert (flat.mode, flat.structured_output) == (Mode.PROMPT, False), (
             "this server ignores the flat form, and the canary sees it"

@@ -27,8 +27,8 @@ async def test_summaries_and_questions_carry_the_workspaces_policy(client, mesh)
     await client.until(meeting.meeting_id, MeetingState.MEETING_STATE_CLOSED)
     async for _ in client.stub.Ask(pb.AskRequest(question="Что с базой?")):
         pass
-    assert len(mesh.llm.policies) == 2
-    for policy in mesh.llm.policies:
+    assert len(mesh.llm.servicer.policies) == 2
+    for policy in mesh.llm.servicer.policies:
         assert (policy.perimeter, policy.provider) == (llm_pb2.PERIMETER_REDACTED, "giga")
         assert {"Анна Петрова", "Аня"} <= set(policy.names)
 
