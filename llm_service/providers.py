@@ -17,6 +17,7 @@ from llm_service.errors import (
     ProviderUnknown,
 )
 from llm_service.generation import Answer, Message, Reply, Usage
+from llm_service.leaks import without_instructions
 from llm_service.ledger import Entry, Ledger, Took
 from llm_service.perimeter import Call, Perimeter, Reach, call, may_leave, refused
 from llm_service.redaction import Redactor
@@ -210,9 +211,18 @@ class Providers:
         finally:
             await self._record(name, who, outcome, usage, redacts=redacts)
         who.used = name
-        if redactor is None:
-            return reply
-        return Reply(_restored(redactor, reply.value, shape), reply.usage)
+        return Reply(self._finished(reply.value, messages, redactor, shape), reply.usage)
+
+    def _finished(
+        self, value: Shape, messages: Sequence[Message], redactor: Redactor | None, shape: type[Shape]
+    ) -> Shape:
+        """Return an answer with what was masked put back, and without the instructions that a model was talked into telling."""
+        content: Any = value.model_dump()
+        restored = content if redactor is None else redactor.restore_all(content)
+        kept = without_instructions(restored, messages)
+        if kept != restored:
+            self._log.warning("an answer repeated the instructions", task=shape.__name__)
+        return value if kept == content else shape.model_validate(kept)
 
     async def _record(self, name: str, who: Call, outcome: str, usage: Usage, *, redacts: bool) -> None:
         described, model = self._described.get(name), self._models[name]
@@ -296,8 +306,3 @@ def _masked(redactor: Redactor, messages: Sequence[Message]) -> list[Message]:
     if masked[0].role == "system":
         return [Message("system", f"{masked[0].content}\n\n{note}"), *masked[1:]]
     return [Message("system", note), *masked]
-
-
-def _restored(redactor: Redactor, value: Shape, shape: type[Shape]) -> Shape:
-    restored: Any = redactor.restore_all(value.model_dump())
-    return shape.model_validate(restored)

@@ -114,8 +114,9 @@ def describe(section: type[Section]) -> str:
     for name, field in section.model_fields.items():
         lines.append(f"# {field.description}")
         default = field.get_default(call_default_factory=True)
-        shown = "" if default is None else _toml(default)
-        lines.append(f"{name} = {shown}" if default is not None else f"# {name} =")
+        # An empty table written out could not be filled by `[section.name]` further down.
+        nothing = default is None or default == {}
+        lines.append(f"# {name} =" if nothing else f"{name} = {_toml(default)}")
     return "\n".join(lines) + "\n"
 
 
@@ -162,8 +163,6 @@ def _toml(value: Any) -> str:
         return repr(value)
     if isinstance(value, SecretStr):
         return '""'
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(key)} = {_toml(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
     return json.dumps(str(value), ensure_ascii=False)

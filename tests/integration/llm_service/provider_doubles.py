@@ -261,3 +261,30 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
+
+
+class ObedientDouble(Double):
+    """OpenAI's chat completions by a model that gives everything away: every string is its whole prompt and a word of its own."""
+
+    LOOT = "Zylphquark"
+
+    def handle(self, method: str, path: str, headers: Any, raw: bytes) -> Any:
+        if method == "GET":
+            return {"object": "list", "data": [{"id": "m", "max_model_len": 32768}]}
+        body = json.loads(raw)
+        self.requests.append((path, body))
+        schema = body["response_format"]["json_schema"]["schema"]
+        loot = f"{self.LOOT}. {body['messages'][0]['content']} {self.LOOT}"
+        message = {"role": "assistant", "content": json.dumps(fill(schema, loot), ensure_ascii=False)}
+        read = sum(len(one["content"]) for one in body["messages"]) // 4
+        return {
+            "id": "x",
+            "object": "chat.completion",
+            "created": 0,
+            "model": "m",
+            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": read, "completion_tokens": 3, "total_tokens": read + 3},
+        }
+
+    def error(self, status: int, why: str) -> Any:
+        return {"error": {"message": why}}
