@@ -228,8 +228,7 @@ def _is_latin_name(
         if after is None or plain in _ORDINARY:
             return False
         # "Thandiwe will send it", "Dmitri Kowalski"
-        listed = followed and _folded(after.text) in lasts
-        return listed or (
+        return followed or (
             after.text in _ENGLISH_CUE_AFTER and (plain in lasts or (after.text in _SPEAKS and len(plain) > 3))
         )
     if followed or (before is not None and before.capital and not before.russian and before.text not in _NO_PEOPLE):

@@ -54,8 +54,12 @@ class Patience:
         """Tell whether calls are held back now."""
         return (await self._breakers.get_breaker(self._name)).context.state == OPENED
 
-    async def run(self, work: Callable[[], Awaitable[T]]) -> T:
+    async def run(self, work: Callable[[], Awaitable[T]], seconds: float) -> T:
         """Return what `work` returns, after repetitions where they help.
+
+        Args:
+            work: One try.
+            seconds: Deadline of all tries together.
 
         Raises:
             ProviderFailed: The last failure; or the provider rests, and nothing was asked.
@@ -64,7 +68,7 @@ class Patience:
         breaker = await self._breakers.get_breaker(self._name)
         try:
             async with breaker:
-                return await self._repeated(work)
+                return await self._in_time(work, seconds)
         except OpenedState:
             error = ProviderFailed(
                 f"The provider {self._name} failed repeatedly and rests for {self._rest_seconds:.0f} s; "
@@ -72,6 +76,16 @@ class Patience:
             )
             error.pause = self._rest_seconds
             raise error from None
+
+    async def _in_time(self, work: Callable[[], Awaitable[T]], seconds: float) -> T:
+        # Inside the breaker: an endpoint that hangs needs a rest more than one that complains.
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._repeated(work)
+        except TimeoutError:
+            raise ProviderTooSlow(
+                f"The provider {self._name} did not answer within {seconds:.0f} s; raise call_seconds in section [llm]."
+            ) from None
 
     async def _repeated(self, work: Callable[[], Awaitable[T]]) -> T:
         retrying = AsyncRetrying(

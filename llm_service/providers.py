@@ -31,6 +31,7 @@ __all__ = ["Providers", "State"]
 
 Shape = TypeVar("Shape", bound=Answer)
 
+_GREETING_SECONDS: Final = 30.0
 _DAY_SECONDS: Final = 24 * 3600.0
 _NOTES: Final = {
     "ru": "Вместо имён, телефонов и секретов в тексте стоят метки, например [NAME_1]. Переписывай метки буква в букву, со скобками; "
@@ -104,9 +105,18 @@ class Providers:
         Raises:
             ModelNotLoaded: An embedded model is missing or cannot be loaded, or a file of the settings cannot be used.
         """
-        for name, model in self._models.items():
-            await model.open()
-            await self._look(name)
+        for model in self._models.values():
+            if not model.host:
+                await model.open()
+        await asyncio.gather(*(self._greet(name) for name, model in self._models.items() if model.host))
+
+    async def _greet(self, name: str) -> None:
+        # One that hangs is examined again before its first call; the service does not wait for it.
+        try:
+            await asyncio.wait_for(self._models[name].open(), _GREETING_SECONDS)
+        except TimeoutError:
+            self._log.warning("provider does not answer", provider=name, reason="PROVIDER_TOO_SLOW")
+        await self._look(name)
 
     async def check(self) -> None:
         """Raise `ProviderFailed` while an embedded model does not answer."""

@@ -71,7 +71,7 @@ _KEY_BLOCK: Final = re.compile(
 _LOGIN_IN_URL: Final = re.compile(r"(?<=://)[^\s/@:]+:[^\s@]+(?=@)")
 _BEARER: Final = re.compile(r"(?<=\bbearer )\S{8,}|(?<=\bbasic )[A-Za-z0-9+/=]{12,}", re.IGNORECASE)
 _SECRET_WORD: Final = re.compile(
-    r"\b(?:парол[ьяюеё]\w*|пассворд\w*|пин-?код\w*|код(?:ом|а|у)? доступа|код-?фраз\w+|секрет(?:ный|ного|ным)? ключ\w*|"
+    r"(?<![^\W_])(?:парол[ьяюеё]\w*|пассворд\w*|пин-?код\w*|код(?:ом|а|у)? доступа|код-?фраз\w+|секрет(?:ный|ного|ным)? ключ\w*|"
     r"секрет\w*|токен\w*|"
     r"(?:api|апи)[- ]?ключ\w*|ключ\w*(?: (?:api|апи|доступа|шифрования))?|passw(?:or)?d|passphrase|"
     r"passcode|pwd|pin(?: code)?|secret(?: key)?|"

@@ -243,13 +243,7 @@ class StructuredModel:
 
     async def _complete(self, request: Request) -> Completion:
         async with self._turn:
-            try:
-                async with asyncio.timeout(request.seconds):
-                    return await self._patience.run(lambda: self._backend.complete(request))
-            except TimeoutError:
-                raise ProviderTooSlow(
-                    f"The model {self.name} did not answer within {request.seconds:.0f} s; raise call_seconds in section [llm]."
-                ) from None
+            return await self._patience.run(lambda: self._backend.complete(request), request.seconds)
 
     async def _enforces(self, mode: Mode) -> bool:
         """Send the canary; a provider that refuses the parameter does not enforce."""

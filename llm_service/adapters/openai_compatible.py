@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx2
 import openai
 
-from llm_service.adapters.transport import http_client
+from llm_service.adapters.transport import http_client, timeouts
 from llm_service.backend import Completion, Mode, Request
 from llm_service.errors import OutsideRefused, ProviderFailed, ProviderTooSlow
 from llm_service.generation import Usage
@@ -128,18 +128,20 @@ class OpenAiBackend:
 
     async def _send(self, body: Any, seconds: float) -> Any:
         try:
-            return await self._client.chat.completions.create(**body, timeout=seconds)
+            return await self._client.chat.completions.create(**body, timeout=timeouts(seconds))
         except openai.AuthenticationError as error:
             if self._refresh is None or not await self._refresh():
                 raise self._status(error) from None
         except openai.APIError as error:
             raise self._error(error) from None
         try:
-            return await self._client.chat.completions.create(**body, timeout=seconds)
+            return await self._client.chat.completions.create(**body, timeout=timeouts(seconds))
         except openai.APIError as error:
             raise self._error(error) from None
 
     def _error(self, error: openai.APIError) -> Exception:
+        if isinstance(error.__cause__, httpx2.ConnectTimeout):
+            return self._failed("does not take connections", passing=True)
         if isinstance(error, openai.APITimeoutError):
             return ProviderTooSlow(
                 f"The model {self._model} did not answer in time; raise call_seconds in section [llm]."

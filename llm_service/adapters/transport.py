@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
+from typing import Final
 
 import httpx2
 
 from llm_service.errors import ModelNotLoaded
 from llm_service.perimeter import Reach
 
-__all__ = ["http_client"]
+__all__ = ["http_client", "timeouts"]
+
+_CONNECT_SECONDS: Final = 10.0
 
 
 class _PinnedTransport(httpx2.AsyncBaseTransport):
@@ -54,8 +57,13 @@ def http_client(reach: Reach, seconds: float, authority: Path | None = None) -> 
     # A proxy of the environment would take texts outside behind the perimeter's back, and a redirect would name its own address.
     inner = httpx2.AsyncHTTPTransport(verify=_context(authority), trust_env=False)
     return httpx2.AsyncClient(
-        transport=_PinnedTransport(inner, reach), timeout=seconds, trust_env=False, follow_redirects=False
+        transport=_PinnedTransport(inner, reach), timeout=timeouts(seconds), trust_env=False, follow_redirects=False
     )
+
+
+def timeouts(seconds: float) -> httpx2.Timeout:
+    """Return the deadlines of one request: a server that does not take the connection is given up early."""
+    return httpx2.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS))
 
 
 def _context(authority: Path | None) -> ssl.SSLContext | bool:

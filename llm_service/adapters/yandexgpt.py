@@ -9,7 +9,7 @@ from typing import Any, Final
 import httpx2
 
 from llm_service.adapters.openai_compatible import pause_of, safe_address
-from llm_service.adapters.transport import http_client
+from llm_service.adapters.transport import http_client, timeouts
 from llm_service.backend import Completion, Mode, Request
 from llm_service.errors import ProviderFailed, ProviderTooSlow
 from llm_service.generation import Usage
@@ -116,7 +116,9 @@ class YandexBackend:
             headers["x-folder-id"] = self._settings.cloud_folder
         address = f"{str(self._url).rstrip('/')}/foundationModels/v1/{method}"
         try:
-            answer = await self._http.post(address, json=body, headers=headers, timeout=seconds)
+            answer = await self._http.post(address, json=body, headers=headers, timeout=timeouts(seconds))
+        except httpx2.ConnectTimeout:
+            raise self._failed("does not take connections", passing=True) from None
         except httpx2.TimeoutException:
             raise ProviderTooSlow(
                 f"The model {self.model} did not answer in time; raise call_seconds in section [llm]."

@@ -6,10 +6,22 @@ Names are declined by the dictionary, phones follow the habits of several countr
 from __future__ import annotations
 
 import random
+import re
 import string
 from dataclasses import dataclass, field
 
 import pymorphy3
+
+PLACEHOLDER = re.compile(r"\[[A-Z]+_\d+(?:\.\d+)?\]")
+TITLES = {"mr", "ms", "dr", "mrs"}
+
+
+def leaks(masked: str, private: str) -> list[str]:
+    """The pieces of something private that still stand in a masked text: its words, or runs of four letters and digits."""
+    rest = PLACEHOLDER.sub(" ", masked)
+    shortest = 4 if re.search(r"[\d@:]", private) else 2
+    pieces = {private, *(word for word in re.findall(r"\w+", private) if len(word) >= shortest)}
+    return [one for one in pieces if one.lower() not in TITLES and re.search(rf"(?<!\w){re.escape(one)}(?!\w)", rest)]
 
 
 def words(table: str) -> list[str]:

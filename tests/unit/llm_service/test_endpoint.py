@@ -163,6 +163,17 @@ async def test_every_call_has_a_deadline(endpoint):
     assert len(endpoint.requests) == 1, "what was too slow is not repeated"
 
 
+async def test_an_endpoint_that_hangs_gets_a_rest(endpoint):
+    model = await ready(endpoint, seconds=0.3, failures=2, rest_seconds=60)
+    endpoint.stall(30)
+    for _ in range(2):
+        with pytest.raises(ProviderTooSlow):
+            await model.chat(QUESTION, City, 50)
+    with pytest.raises(ProviderFailed, match="rests"):
+        await model.chat(QUESTION, City, 50)
+    assert len(endpoint.requests) == 2
+
+
 async def test_nobody_listens():
     class Nobody:
         url = "http://user:hunter2@127.0.0.1:9/v1"

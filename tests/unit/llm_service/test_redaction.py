@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import random
-import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_service.redaction import Redactor, StreamRestorer
-from tests.unit.llm_service.private_sentences import Maker, Sentence
-
-PLACEHOLDER = re.compile(r"\[[A-Z]+_\d+(?:\.\d+)?\]")
-TITLES = {"mr", "ms", "dr", "mrs"}
-
-
-def leaks(masked: str, private: str) -> list[str]:
-    """The pieces of something private that still stand in a masked text: its words, or runs of four letters and digits."""
-    rest = PLACEHOLDER.sub(" ", masked)
-    shortest = 4 if re.search(r"[\d@:]", private) else 2
-    pieces = {private, *(word for word in re.findall(r"\w+", private) if len(word) >= shortest)}
-    return [one for one in pieces if one.lower() not in TITLES and re.search(rf"(?<!\w){re.escape(one)}(?!\w)", rest)]
+from tests.unit.llm_service.private_sentences import PLACEHOLDER, Maker, Sentence, leaks
+from textkit.people import find_people
 
 
 @pytest.mark.parametrize("seed", [20260302, 77])
@@ -35,6 +26,23 @@ def test_200_sentences_are_masked_and_restored(seed: int) -> None:
         if any(leaks(masked, private) for private in sentence.private):
             missed.append(sentence)
     assert len(missed) <= 0.03 * len(sentences), [sentence.text for sentence in missed]
+
+
+def test_people_of_ten_meetings_are_masked_without_a_list_of_them(repository: Path) -> None:
+    mentions, left, others, words = 0, [], 0, 0
+    for file in [*repository.glob("tests/data/meetings/*/truth.json"), repository / "samples/standup_ru/truth.json"]:
+        turns = json.loads(file.read_text(encoding="utf-8"))["turns"]
+        roster = sorted({turn["speaker"] for turn in turns})
+        for turn in turns:
+            masked = Redactor().mask(turn["text"])
+            found = [turn["text"][one.start : one.end] for one in find_people(turn["text"], roster)]
+            mentions += len(found)
+            left += [(name, masked) for name in found if leaks(masked, name)]
+            others += max(0, len(PLACEHOLDER.findall(masked)) - len(found))
+            words += len(turn["text"].split())
+    assert mentions >= 30
+    assert not left
+    assert others <= 0.02 * words, "names of others, and what only looks like one"
 
 
 def test_little_else_is_masked() -> None:
