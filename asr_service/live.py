@@ -39,10 +39,11 @@ from asr_service.live_events import (
 )
 from asr_service.live_speakers import LiveSpeakers
 from asr_service.recognizer import Task
+from asr_service.revision import most_heard, speaker_changes
 from asr_service.sound_check import poor_audio
 from asr_service.transcriber import Decoding, Phrase, Transcriber, Word
 from asr_service.turns import SpokenWord, Turn, assemble_turns, attribute_words
-from asr_service.vad import FRAME, Endpointer, Region, voiced_seconds
+from asr_service.vad import FRAME, Endpointer, GrowingProbabilities, Region, voiced_seconds
 
 __all__ = ["LiveRecognition", "LiveWork"]
 
@@ -94,7 +95,7 @@ class LiveRecognition:
         self._transcriber = Transcriber(engine.speech.languages, task.language, task.hot_words)
         self._stream = engine.detector.stream()
         self._endpointer = Endpointer(replace(engine.vad, min_silence=_SILENCE, padding=_PADDING))
-        self._voice = _Growing()
+        self._voice = GrowingProbabilities()
         self._speakers = (
             LiveSpeakers(engine.segmenter, engine.encoder, recording, task.limits, engine.segmentation_step)
             if task.diarize
@@ -362,7 +363,7 @@ class LiveRecognition:
                 self._guess = self._speakers.guess(words[0].start, self._heard / SAMPLE_RATE)
             spoken = attribute_words(words, self._guess)
         self._open_revision += 1
-        turn = Turn(_most_heard(spoken), tuple(spoken))
+        turn = Turn(most_heard(spoken), tuple(spoken))
         stable = agreement.stable_words
         yield LiveTurn(len(self._turns) + 1, self._open_revision, final=False, turn=turn, stable_words=stable)
 
@@ -373,53 +374,13 @@ class LiveRecognition:
         for index, turn in enumerate(self._turns[first:], start=first):
             after = list(spoken[place : place + len(turn.words)])
             place += len(turn.words)
-            found = _changes(index + 1, turn.words, after)
+            found = speaker_changes(index + 1, turn.words, after)
             if found:
                 changes += found
-                self._turns[index] = Turn(_most_heard(after), tuple(after))
+                self._turns[index] = Turn(most_heard(after), tuple(after))
         return changes
-
-
-class _Growing:
-    """Voice probabilities, one for each frame, that are added to all the time."""
-
-    def __init__(self) -> None:
-        self._all = np.zeros(4096, dtype=np.float16)
-        self._size = 0
-
-    @property
-    def values(self) -> NDArray[np.float16]:
-        """What was added so far."""
-        return self._all[: self._size]
-
-    def append(self, values: NDArray[np.float16]) -> None:
-        """Adds values at the end."""
-        if self._size + len(values) > len(self._all):
-            self._all = np.concatenate([self._all, np.zeros_like(self._all)])
-        self._all[self._size : self._size + len(values)] = values
-        self._size += len(values)
 
 
 def _inside(spans: Sequence[Span], start: float, end: float) -> tuple[Span, ...]:
     cut = [replace(span, start=max(span.start, start), end=min(span.end, end)) for span in spans]
     return tuple(span for span in cut if span.end > span.start)
-
-
-def _most_heard(spoken: Sequence[SpokenWord]) -> int | None:
-    speakers = [word.speaker for word in spoken if word.speaker is not None]
-    return max(dict.fromkeys(speakers), key=speakers.count, default=None)
-
-
-def _changes(number: int, before: tuple[SpokenWord, ...], after: list[SpokenWord]) -> list[SpeakerChange]:
-    changes: list[SpeakerChange] = []
-    for place, (was, now) in enumerate(zip(before, after, strict=True)):
-        if now.speaker is None or now.speaker == was.speaker:
-            continue
-        confidence = now.speakers[0][1]
-        last = changes[-1] if changes else None
-        if last and last.first + last.count == place and (last.before, last.after) == (was.speaker, now.speaker):
-            mean = (last.confidence * last.count + confidence) / (last.count + 1)
-            changes[-1] = replace(last, count=last.count + 1, confidence=mean)
-        else:
-            changes.append(SpeakerChange(number, place, 1, was.speaker, now.speaker, confidence))
-    return changes

@@ -14,6 +14,7 @@ from asr_service.onnx import open_session
 __all__ = [
     "FRAME",
     "Endpointer",
+    "GrowingProbabilities",
     "Region",
     "VadSettings",
     "VoiceActivity",
@@ -159,6 +160,26 @@ class Endpointer:
         if end - start < self._speech_frames:
             return []
         return [Region(max(start * FRAME - self._padding, 0), end * FRAME + self._padding)]
+
+
+class GrowingProbabilities:
+    """Probabilities of speech, one for each frame, that are added to all the time."""
+
+    def __init__(self) -> None:
+        self._all = np.zeros(4096, dtype=np.float16)
+        self._size = 0
+
+    @property
+    def values(self) -> NDArray[np.float16]:
+        """What was added so far."""
+        return self._all[: self._size]
+
+    def append(self, values: NDArray[np.float16]) -> None:
+        """Adds values at the end."""
+        if self._size + len(values) > len(self._all):
+            self._all = np.concatenate([self._all, np.zeros_like(self._all)])
+        self._all[self._size : self._size + len(values)] = values
+        self._size += len(values)
 
 
 @dataclass(frozen=True)
