@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import zlib
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from typing import Final
 
 from llm_service.talk import cut_sentences
@@ -17,6 +20,7 @@ __all__ = ["Chunk", "Document", "Passage", "audience_of", "cut_document", "parag
 
 _HEADING: Final = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
 _HALF_FULL: Final = 0.4
+_NEARLY_FULL: Final = 0.6
 _PARAGRAPH: Final = re.compile(r"\n\s*\n")
 
 
@@ -32,6 +36,10 @@ class Passage:
     end_us: int | None = None
     section: str = ""
     """Heading under which a paragraph stands."""
+    page: int = 0
+    """Page on which it begins, from 1; 0 where there are no pages."""
+    written_ms: int | None = None
+    """Moment at which a message was written, in milliseconds since 1970; None for what is no message."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +71,20 @@ class Chunk:
     chunk_id: str
     ordinal: int
     header: str
-    """Context that is embedded and searched with the text: title, day, section, speakers."""
+    """Context that is embedded and searched with the text: title, day, section."""
     text: str
     turn_ids: tuple[str, ...]
     speakers: tuple[str, ...]
     start_us: int | None
     end_us: int | None
+    page: int = 0
+    happened_ms: int | None = None
+    """Moment of the first message, else that of the document; None where neither is known."""
+
+    @property
+    def searched(self) -> str:
+        """What is embedded and whose words are matched: header, speakers and text."""
+        return "\n".join(part for part in (self.header, ", ".join(self.speakers), self.text) if part)
 
 
 def audience_of(readers: Sequence[str]) -> str:
@@ -90,40 +106,46 @@ def paragraphs(text: str, *, markdown: bool) -> tuple[Passage, ...]:
     return tuple(found)
 
 
-def cut_document(workspace_id: str, document: Document, day: str, size: int) -> list[Chunk]:
+def cut_document(workspace_id: str, document: Document, size: int) -> list[Chunk]:
     """Return the chunks of a document.
 
     Passages are put together up to `size` characters; turns may be parted between sentences. A chunk that is half full ends where the
-    subject is changed aloud, and no chunk crosses a section.
+    subject is changed aloud, and no chunk crosses a section. A chunk that is nearly full ends after every third passage or so, chosen by
+    the passage's own words: whatever is inserted before it, the same places part the same chunks, and only the neighbourhood of a change
+    is new. For the same reason a chunk is named by what it holds, and not by its place.
 
     Args:
         workspace_id: Part of the chunks' identity.
         document: The document.
-        day: Day of the content in ISO form for the header; empty where there is none.
         size: Characters after which a chunk ends.
     """
     groups: list[list[Passage]] = []
     for passage in (piece for whole in document.passages for piece in _pieces(whole, size)):
         length = sum(len(one.text) for one in groups[-1]) if groups else 0
         fits = groups and groups[-1][0].section == passage.section and length + len(passage.text) <= size
-        if fits and not (length >= _HALF_FULL * size and opens_topic(passage.text)):
+        ends = length >= _HALF_FULL * size and opens_topic(passage.text)
+        ends = ends or (length >= _NEARLY_FULL * size and _parts(groups[-1][-1].text))
+        if fits and not ends:
             groups[-1].append(passage)
         else:
             groups.append([passage])
-    version = document.content_hash.hex()
-    return [
-        _chunk(
-            derived_id("chk", workspace_id, document.document_id, version, str(number)),
-            number,
-            document.title,
-            day,
-            group,
-        )
-        for number, group in enumerate(groups)
-    ]
+    # Everything that a vector or its filter is made of, beside the words of the chunk itself.
+    common = (workspace_id, document.document_id, str(document.kind), document.meeting_id, audience_of(document.readers))
+    chunks: list[Chunk] = []
+    alike: Counter[str] = Counter()
+    for number, group in enumerate(groups):
+        chunk = _chunk(number, document, group)
+        digest = hashlib.sha256(json.dumps(asdict(replace(chunk, ordinal=0)), sort_keys=True).encode()).hexdigest()
+        chunks.append(replace(chunk, chunk_id=derived_id("chk", *common, digest, str(alike[digest]))))
+        alike[digest] += 1
+    return chunks
 
 
-def _chunk(chunk_id: str, number: int, title: str, day: str, group: Sequence[Passage]) -> Chunk:
+def _parts(text: str) -> bool:
+    return zlib.crc32(text.encode()) % 3 == 0
+
+
+def _chunk(number: int, document: Document, group: Sequence[Passage]) -> Chunk:
     speakers = tuple(dict.fromkeys(one.speaker for one in group if one.speaker))
     lines: list[str] = []
     for place, one in enumerate(group):
@@ -134,16 +156,23 @@ def _chunk(chunk_id: str, number: int, title: str, day: str, group: Sequence[Pas
             lines.append(f"{one.speaker}: {one.text}" if one.speaker else one.text)
     starts = [one.start_us for one in group if one.start_us is not None]
     ends = [one.end_us for one in group if one.end_us is not None]
+    happened_ms = next((one.written_ms for one in group if one.written_ms is not None), document.happened_ms)
     return Chunk(
-        chunk_id,
+        "",
         number,
-        " · ".join(part for part in (title, day, group[0].section) if part),
+        " · ".join(part for part in (document.title, _day(happened_ms), group[0].section) if part),
         "\n".join(lines),
         tuple(dict.fromkeys(one.turn_id for one in group if one.turn_id)),
         speakers,
         min(starts) if starts and ends else None,
         max(ends) if starts and ends else None,
+        group[0].page,
+        happened_ms,
     )
+
+
+def _day(happened_ms: int | None) -> str:
+    return "" if happened_ms is None else datetime.fromtimestamp(happened_ms / 1000, UTC).date().isoformat()
 
 
 def _pieces(passage: Passage, size: int) -> list[Passage]:
@@ -157,7 +186,4 @@ def _pieces(passage: Passage, size: int) -> list[Passage]:
                 pieces[-1] = f"{pieces[-1]} {part}"
             else:
                 pieces.append(part)
-    return [
-        Passage(text, passage.turn_id, passage.speaker, passage.start_us, passage.end_us, passage.section)
-        for text in pieces
-    ]
+    return [replace(passage, text=text) for text in pieces]

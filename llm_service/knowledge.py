@@ -2,26 +2,27 @@
 
 A document is replaced in three steps, so that a process that dies at any moment leaves the old or the new version, never a mixture: the
 new vectors are noted as stray and written to Milvus; one transaction swaps the rows and makes the old vectors stray instead; the old
-vectors are deleted. What Milvus finds counts only where its row stands in SQLite.
+vectors are deleted. What Milvus finds counts only where its row stands in SQLite. Chunks that the new version has unchanged keep their
+rows and vectors.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import sqlite3
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from google.protobuf.message import Message
 
+from llm_service import rows
 from llm_service.documents import Chunk, Document, audience_of, cut_document
 from llm_service.retrieval import fuse, share_of_words
+from llm_service.rows import Audiences, Found
 from llm_service.settings import LlmSettings
-from llm_service.vectors import Entry, Filter, Vectors
+from llm_service.vectors import Entry, Filter, Floats, Vectors
 from mesh.database import Database, once
 from mesh.logs import get_logger
 from textkit.embedder import Embedder
@@ -34,7 +35,7 @@ M = TypeVar("M", bound=Message)
 _SCHEMA: Final = Path(__file__).with_name("schema.sql")
 _DEPTH: Final = 50
 """Chunks that each of the two searches brings at least."""
-_EMBED_BATCH: Final = 32
+_EMBED_BATCH: Final = 64
 
 
 @dataclass(frozen=True)
@@ -57,32 +58,13 @@ class Narrowed:
 
 
 @dataclass(frozen=True)
-class Found:
-    """A chunk that was found, with its document."""
-
-    chunk_id: str
-    document_id: str
-    kind: int
-    title: str
-    header: str
-    text: str
-    score: float
-    meeting_id: str
-    card_id: str
-    turn_ids: tuple[str, ...]
-    speakers: tuple[str, ...]
-    start_us: int | None
-    end_us: int | None
-    happened_ms: int | None
-
-
-@dataclass(frozen=True)
 class Written:
     """What an upsert did."""
 
     written: int
     unchanged: int
     chunks: int
+    """Chunks that the workspace did not have before."""
 
 
 class Knowledge:
@@ -115,6 +97,8 @@ class Knowledge:
             Internal: SQLite does not open.
         """
         await self._database.open()
+        # What is deleted is overwritten with zeros in the file.
+        await self._database.run(lambda c: c.execute("PRAGMA secure_delete = ON").fetchone())
         await self._vectors.open()
         await self._clear_strays()
         await self._restore()
@@ -150,7 +134,7 @@ class Knowledge:
         documents: Sequence[Document],
         remember: Callable[[sqlite3.Connection, Written], None],
     ) -> Written:
-        """Write documents; unchanged ones cost a comparison of hashes.
+        """Write documents; unchanged ones cost a comparison of hashes, and unchanged chunks of changed ones nothing more.
 
         Args:
             workspace_id: The workspace.
@@ -158,26 +142,28 @@ class Knowledge:
             remember: Called in the transaction that makes them visible, to keep the answer under its idempotency key.
         """
         latest = {document.document_id: document for document in documents}
+        chunks: dict[str, list[Chunk]] = {}
+        embedded: dict[str, Floats] = {}
+        # The slow part comes before other writers have to wait, and again for what they changed meanwhile: mostly nothing.
+        await self._prepare(workspace_id, latest, chunks, embedded)
         async with self._writing:
-            known = await self._database.run(lambda c: _hashes(c, workspace_id, list(latest)))
-            changed = [one for one in latest.values() if known.get(one.document_id) != one.content_hash]
-            chunks = {
-                one.document_id: cut_document(workspace_id, one, _day(one.happened_ms), self._settings.chunk_characters)
-                for one in changed
-            }
-            fresh = [chunk.chunk_id for group in chunks.values() for chunk in group]
-            await self._database.run(lambda c: _add_strays(c, fresh))
-            entries = [
-                entry for one in changed for entry in await self._entries(workspace_id, one, chunks[one.document_id])
-            ]
-            await self._vectors.upsert(entries)
-            result = Written(len(changed), len(latest) - len(changed), len(fresh))
+            changed, fresh = await self._prepare(workspace_id, latest, chunks, embedded)
+            added = [chunk for _, chunk in fresh]
+            result = Written(len(changed), len(latest) - len(changed), len(added))
+            await self._database.run(lambda c: rows.add_strays(c, [chunk.chunk_id for chunk in added]))
+            words = await asyncio.to_thread(lambda: [lemmas(chunk.searched) for chunk in added])
+            await self._vectors.upsert(
+                [
+                    _entry(workspace_id, audience_of(one.readers), one, chunk, found, embedded[chunk.searched])
+                    for (one, chunk), found in zip(fresh, words, strict=True)
+                ]
+            )
 
             def swap(connection: sqlite3.Connection) -> None:
                 for one in changed:
-                    _remove(connection, workspace_id, [one.document_id])
-                    _insert(connection, workspace_id, one, chunks[one.document_id])
-                connection.executemany("DELETE FROM stray WHERE chunk_id = ?", [(chunk_id,) for chunk_id in fresh])
+                    rows.replace_document(connection, workspace_id, one, chunks[one.document_id])
+                rows.forget_audiences(connection, workspace_id)
+                rows.take_strays(connection, [chunk.chunk_id for chunk in added])
                 remember(connection, result)
 
             await self._database.run(swap)
@@ -195,26 +181,22 @@ class Knowledge:
         """Delete one document, or all of a meeting, and return how many there were; no later search finds them."""
 
         def remove(connection: sqlite3.Connection) -> int:
-            column, value = ("document_id", document_id) if document_id else ("meeting_id", meeting_id)
-            rows = connection.execute(
-                f"SELECT document_id FROM document WHERE workspace_id = ? AND {column} = ?",  # noqa: S608 - one of two names
-                (workspace_id, value),
-            ).fetchall()
-            _remove(connection, workspace_id, [row[0] for row in rows])
-            remember(connection, len(rows))
-            return len(rows)
+            gone = rows.documents_of(connection, workspace_id, document_id=document_id, meeting_id=meeting_id)
+            rows.remove(connection, workspace_id, gone)
+            rows.forget_audiences(connection, workspace_id)
+            remember(connection, len(gone))
+            return len(gone)
 
         async with self._writing:
             deleted = await self._database.run(remove)
             await self._clear_strays()
+            if deleted:
+                await self._database.empty_log()
         return deleted
 
     async def search(self, query: str, access: Access, narrowed: Narrowed, limit: int) -> list[Found]:
         """Return the chunks that fit a query best, best first: nearest in meaning and matching in words, joined."""
-        audiences = None
-        if access.readers is not None:
-            readers = sorted(access.readers)
-            audiences = await self._database.run(lambda c: _audiences(c, access.workspace_id, readers))
+        audiences = await self._audiences(access)
         allowed = Filter(
             access.workspace_id, audiences, narrowed.kinds, narrowed.meeting_ids, narrowed.after_ms, narrowed.before_ms
         )
@@ -224,69 +206,89 @@ class Knowledge:
         near, matching = await asyncio.gather(
             self._vectors.nearest(vector, allowed, depth), self._vectors.matching(words, allowed, depth)
         )
-        found = list(dict.fromkeys(chunk_id for chunk_id, _ in [*matching, *near]))
-        rows = await self._database.run(lambda c: _rows(c, access.workspace_id, audiences, found))
-        best = next((rows[chunk_id] for chunk_id, _ in matching if chunk_id in rows), None)
-        text = "" if best is None else _searched(best["header"], json.loads(best["speakers"]), best["text"])
-        ranked = fuse(near, matching, share_of_words(words, await asyncio.to_thread(lemmas, text)))
-        return [_found(rows[chunk_id], score) for chunk_id, score in ranked if chunk_id in rows][:limit]
+        ids = list(dict.fromkeys(chunk_id for chunk_id, _ in [*matching, *near]))
+        found = await self._database.run(lambda c: rows.found_chunks(c, access.workspace_id, audiences, ids))
+        best = next((found[chunk_id] for chunk_id, _ in matching if chunk_id in found), None)
+        held = await asyncio.to_thread(lemmas, best.searched) if best else []
+        ranked = fuse(near, matching, share_of_words(words, held))
+        return [replace(found[chunk_id], score=score) for chunk_id, score in ranked if chunk_id in found][:limit]
 
-    async def _entries(self, workspace_id: str, document: Document, chunks: Sequence[Chunk]) -> list[Entry]:
-        texts = [_searched(chunk.header, chunk.speakers, chunk.text) for chunk in chunks]
-        entries: list[Entry] = []
+    async def latest(self, access: Access, narrowed: Narrowed, kind: int, limit: int) -> list[Found]:
+        """Return the chunks of one kind of documents from a span of time, the latest first."""
+        audiences = await self._audiences(access)
+        return await self._database.run(
+            lambda c: rows.latest(
+                c,
+                access.workspace_id,
+                audiences,
+                kind,
+                narrowed.after_ms,
+                narrowed.before_ms,
+                narrowed.meeting_ids,
+                limit,
+            )
+        )
+
+    async def _audiences(self, access: Access) -> Audiences:
+        readers = access.readers
+        if readers is None:
+            return None
+        return await self._database.run(lambda c: rows.audiences_of(c, access.workspace_id, readers))
+
+    async def _prepare(
+        self,
+        workspace_id: str,
+        latest: Mapping[str, Document],
+        chunks: dict[str, list[Chunk]],
+        embedded: dict[str, Floats],
+    ) -> tuple[list[Document], list[tuple[Document, Chunk]]]:
+        """Return the documents that changed, and their chunks that are new; cut and embed what is not yet."""
+        known = await self._database.run(lambda c: rows.hashes(c, workspace_id, list(latest)))
+        changed = [one for one in latest.values() if known.get(one.document_id) != one.content_hash]
+        for one in changed:
+            if one.document_id not in chunks:
+                size = self._settings.chunk_characters
+                chunks[one.document_id] = await asyncio.to_thread(cut_document, workspace_id, one, size)
+        before = await self._database.run(
+            lambda c: rows.chunks_of(c, workspace_id, [one.document_id for one in changed])
+        )
+        there = {chunk.chunk_id for chunk in before}
+        fresh = [(one, chunk) for one in changed for chunk in chunks[one.document_id] if chunk.chunk_id not in there]
+        wanted = {chunk.searched for _, chunk in fresh} - set(embedded)
+        # The same words for other readers, or at another time, have the same vector.
+        alike = {chunk.chunk_id: chunk.searched for chunk in before if chunk.searched in wanted}
+        known_vectors = await self._vectors.vectors_of(list(alike)) if alike else {}
+        embedded.update({alike[chunk_id]: vector for chunk_id, vector in known_vectors.items()})
+        await self._embed(sorted(wanted - set(embedded), key=len), embedded)
+        return changed, fresh
+
+    async def _embed(self, texts: Sequence[str], embedded: dict[str, Floats]) -> None:
         for start in range(0, len(texts), _EMBED_BATCH):
             batch = texts[start : start + _EMBED_BATCH]
-            vectors = await asyncio.to_thread(self.embedder.embed_passages, batch)
-            for chunk, text, vector in zip(chunks[start:], batch, vectors, strict=False):
-                words = await asyncio.to_thread(lemmas, text)
-                entries.append(
-                    Entry(
-                        chunk.chunk_id,
-                        workspace_id,
-                        audience_of(document.readers),
-                        document.meeting_id,
-                        document.kind,
-                        document.happened_ms or 0,
-                        tuple(words),
-                        vector,
-                    )
-                )
-        return entries
+            embedded.update(zip(batch, await asyncio.to_thread(self.embedder.embed_passages, batch), strict=True))
 
     async def _clear_strays(self) -> None:
-        strays = await self._database.run(lambda c: [row[0] for row in c.execute("SELECT chunk_id FROM stray")])
+        strays = await self._database.run(rows.strays)
         if strays:
             await self._vectors.delete(strays)
-            await self._database.run(
-                lambda c: c.executemany("DELETE FROM stray WHERE chunk_id = ?", [(one,) for one in strays])
-            )
+            await self._database.run(lambda c: rows.take_strays(c, strays))
 
     async def _restore(self) -> None:
         """Make vectors again that are missing, such as after the loss of the file or with another embedding model."""
-        rows = await self._database.run(_identities)
-        if await self._vectors.count() == len(rows):
+        if await self._vectors.count() == await self._database.run(rows.count):
             return
+        stored = await self._database.run(rows.every_chunk)
         present = await self._vectors.chunk_ids()
-        missing = [row for row in rows if row["chunk_id"] not in present]
-        await self._vectors.delete(sorted(present - {row["chunk_id"] for row in rows}))
+        missing = [one for one in stored if one.chunk.chunk_id not in present]
+        await self._vectors.delete(sorted(present - {one.chunk.chunk_id for one in stored}))
         self._log.warning("vectors are made again", chunks=len(missing))
         for start in range(0, len(missing), _EMBED_BATCH):
             batch = missing[start : start + _EMBED_BATCH]
-            texts = [_searched(row["header"], json.loads(row["speakers"]), row["text"]) for row in batch]
-            vectors = await asyncio.to_thread(self.embedder.embed_passages, texts)
+            vectors = await asyncio.to_thread(self.embedder.embed_passages, [one.chunk.searched for one in batch])
             await self._vectors.upsert(
                 [
-                    Entry(
-                        row["chunk_id"],
-                        row["workspace_id"],
-                        row["audience"],
-                        row["meeting_id"],
-                        row["kind"],
-                        row["happened_ms"] or 0,
-                        tuple(lemmas(text)),
-                        vector,
-                    )
-                    for row, text, vector in zip(batch, texts, vectors, strict=True)
+                    _entry(one.workspace_id, one.audience, one.chunk, one.chunk, lemmas(one.chunk.searched), vector)
+                    for one, vector in zip(batch, vectors, strict=True)
                 ]
             )
 
@@ -299,119 +301,21 @@ def _not_yet() -> Any:
     raise _NotYetError
 
 
-def _searched(header: str, speakers: Sequence[str], text: str) -> str:
-    return "\n".join(part for part in (header, ", ".join(speakers), text) if part)
-
-
-def _day(happened_ms: int | None) -> str:
-    return "" if happened_ms is None else datetime.fromtimestamp(happened_ms / 1000, UTC).date().isoformat()
-
-
-def _hashes(connection: sqlite3.Connection, workspace_id: str, document_ids: Sequence[str]) -> dict[str, bytes]:
-    marks = ", ".join("?" * len(document_ids))
-    rows = connection.execute(
-        f"SELECT document_id, content_hash FROM document WHERE workspace_id = ? AND document_id IN ({marks})",  # noqa: S608
-        (workspace_id, *document_ids),
-    )
-    return {row[0]: row[1] for row in rows}
-
-
-def _add_strays(connection: sqlite3.Connection, chunk_ids: Sequence[str]) -> None:
-    connection.executemany("INSERT OR IGNORE INTO stray (chunk_id) VALUES (?)", [(one,) for one in chunk_ids])
-
-
-def _remove(connection: sqlite3.Connection, workspace_id: str, document_ids: Sequence[str]) -> None:
-    for document_id in document_ids:
-        place = (workspace_id, document_id)
-        connection.execute(
-            "INSERT OR IGNORE INTO stray (chunk_id) SELECT chunk_id FROM chunk WHERE workspace_id = ? AND document_id = ?",
-            place,
-        )
-        connection.execute("DELETE FROM document WHERE workspace_id = ? AND document_id = ?", place)
-
-
-def _insert(connection: sqlite3.Connection, workspace_id: str, one: Document, chunks: Sequence[Chunk]) -> None:
-    audience = audience_of(one.readers)
-    connection.execute(
-        "INSERT INTO document VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            workspace_id,
-            one.document_id,
-            one.kind,
-            one.title,
-            one.meeting_id,
-            one.card_id,
-            one.happened_ms,
-            audience,
-            one.content_hash,
-        ),
-    )
-    connection.executemany(
-        "INSERT OR IGNORE INTO audience_member VALUES (?, ?, ?)",
-        [(workspace_id, audience, member) for member in one.readers],
-    )
-    connection.executemany(
-        "INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                chunk.chunk_id,
-                workspace_id,
-                one.document_id,
-                chunk.ordinal,
-                chunk.header,
-                chunk.text,
-                json.dumps(chunk.turn_ids, ensure_ascii=False),
-                json.dumps(chunk.speakers, ensure_ascii=False),
-                chunk.start_us,
-                chunk.end_us,
-            )
-            for chunk in chunks
-        ],
-    )
-
-
-def _audiences(connection: sqlite3.Connection, workspace_id: str, readers: Sequence[str]) -> tuple[str, ...]:
-    marks = ", ".join("?" * len(readers))
-    rows = connection.execute(
-        f"SELECT DISTINCT audience FROM audience_member WHERE workspace_id = ? AND member IN ({marks})",  # noqa: S608
-        (workspace_id, *readers),
-    )
-    return ("", *(row[0] for row in rows))
-
-
-def _rows(
-    connection: sqlite3.Connection, workspace_id: str, audiences: Sequence[str] | None, chunk_ids: Sequence[str]
-) -> dict[str, sqlite3.Row]:
-    """Return the rows of chunks by id, those alone that the reader may see: Milvus is only a copy."""
-    marks = ", ".join("?" * len(chunk_ids))
-    rows = connection.execute(
-        f"SELECT * FROM chunk JOIN document USING (workspace_id, document_id) WHERE workspace_id = ? AND chunk_id IN ({marks})",  # noqa: S608
-        (workspace_id, *chunk_ids),
-    )
-    return {row["chunk_id"]: row for row in rows if audiences is None or row["audience"] in audiences}
-
-
-def _identities(connection: sqlite3.Connection) -> list[sqlite3.Row]:
-    return connection.execute(
-        "SELECT chunk_id, workspace_id, header, speakers, text, audience, meeting_id, kind, happened_ms "
-        "FROM chunk JOIN document USING (workspace_id, document_id)"
-    ).fetchall()
-
-
-def _found(row: sqlite3.Row, score: float) -> Found:
-    return Found(
-        row["chunk_id"],
-        row["document_id"],
-        row["kind"],
-        row["title"],
-        row["header"],
-        row["text"],
-        score,
-        row["meeting_id"],
-        row["card_id"],
-        tuple(json.loads(row["turn_ids"])),
-        tuple(json.loads(row["speakers"])),
-        row["start_us"],
-        row["end_us"],
-        row["happened_ms"],
+def _entry(
+    workspace_id: str,
+    audience: str,
+    document: Document | Found,
+    chunk: Chunk | Found,
+    words: Iterable[str],
+    vector: Floats,
+) -> Entry:
+    return Entry(
+        chunk.chunk_id,
+        workspace_id,
+        audience,
+        document.meeting_id,
+        document.kind,
+        chunk.happened_ms or 0,
+        tuple(words),
+        vector,
     )

@@ -220,6 +220,7 @@ def _passage(turn: transcript_pb2.Turn) -> Passage:
         turn.speaker_name or turn.speaker,
         turn.start.ToMicroseconds() if timed else None,
         turn.end.ToMicroseconds() if timed else None,
+        written_ms=_milliseconds(turn.written_at) if turn.HasField("written_at") else None,
     )
 
 

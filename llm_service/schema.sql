@@ -13,6 +13,8 @@ CREATE TABLE IF NOT EXISTS document (
 ) WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS document_by_meeting ON document (workspace_id, meeting_id);
+CREATE INDEX IF NOT EXISTS document_by_kind ON document (workspace_id, kind, happened_ms);
+CREATE INDEX IF NOT EXISTS document_by_audience ON document (workspace_id, audience);
 
 -- Who may read the documents of an audience; the audience '' is everybody in the workspace and has no rows.
 CREATE TABLE IF NOT EXISTS audience_member (
@@ -38,6 +40,13 @@ CREATE TABLE IF NOT EXISTS chunk (
 ) WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS chunk_by_document ON chunk (workspace_id, document_id, ordinal);
+
+-- What later versions know of a chunk beside the above: its page, and the moment of a message.
+CREATE TABLE IF NOT EXISTS chunk_place (
+    chunk_id TEXT NOT NULL PRIMARY KEY REFERENCES chunk (chunk_id) ON DELETE CASCADE,
+    page INTEGER NOT NULL,
+    happened_ms INTEGER
+) WITHOUT ROWID;
 
 -- Vectors that may exist without a right to: written before their chunk is committed, or of a chunk that is gone.
 CREATE TABLE IF NOT EXISTS stray (

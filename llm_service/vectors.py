@@ -21,7 +21,7 @@ import numpy.typing as npt
 from llm_service.errors import VectorsUnusable
 from mesh.ids import derived_id
 
-__all__ = ["Entry", "Filter", "Vectors"]
+__all__ = ["Entry", "Filter", "Floats", "Vectors"]
 
 T = TypeVar("T")
 Floats = npt.NDArray[np.float32]
@@ -150,6 +150,17 @@ class Vectors:
         """Return chunk ids with their BM25 score, the best first; chunks without any of the words are not found."""
         query = _joined(words)
         return await self._search([query], "sparse", "BM25", allowed, limit) if query else []
+
+    async def vectors_of(self, chunk_ids: Sequence[str]) -> dict[str, Floats]:
+        """Return the vectors of those of these entries that exist."""
+        found: dict[str, Floats] = {}
+        for start in range(0, len(chunk_ids), _BATCH):
+            batch = list(chunk_ids[start : start + _BATCH])
+            rows = await self._run(
+                lambda batch=batch: self._client.get(self._name, ids=batch, output_fields=["chunk_id", "dense"])  # type: ignore[misc]
+            )
+            found.update((str(row["chunk_id"]), np.array(row["dense"], dtype=np.float32)) for row in rows)
+        return found
 
     async def chunk_ids(self) -> set[str]:
         """Return the ids of all entries."""

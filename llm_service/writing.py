@@ -161,6 +161,7 @@ def chunk(found: Found) -> llm_pb2.FoundChunk:
         card_id=found.card_id,
         turn_ids=found.turn_ids,
         speakers=found.speakers,
+        page=found.page,
     )
     if found.start_us is not None and found.end_us is not None:
         start, end = Duration(), Duration()
