@@ -24,7 +24,7 @@ from mesh.settings import MeshSettings
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="Measure: asr, diarization, match, meeting.")
+app = typer.Typer(no_args_is_help=True, help="Measure: asr, diarization, match, rag, meeting.")
 
 _DIGITS = 4
 _ITEM_KEYS = ("wer", "cer", "der", "live_der", "jer", "rtf", "word_latency_p50_s", "word_latency_p95_s", "lag_s")
@@ -116,10 +116,24 @@ def meeting(
 
 
 @app.command("rag")
-def rag(context: typer.Context, path: Path, as_json: AsJson = False) -> None:
-    """Not built yet: retrieval and answers."""
-    del path
-    raise _not_built(session_of(context).output(as_json=as_json), "eval rag")
+def rag(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(help="Folder with corpus.jsonl, queries.jsonl and qrels/test.tsv.")],
+    address: Address = "",
+    as_json: AsJson = False,
+) -> None:
+    """Ranks and speed of the knowledge base's search, on a BEIR folder."""
+    from cli import matching, retrieving  # noqa: PLC0415  (brings SciPy)
+
+    output, found = session_of(context).output(as_json=as_json), matching.read_set(path)
+
+    async def work() -> Mapping[str, Any]:
+        # A search needs no language model, and loading one takes longer than most sets.
+        async with _service("llm", address, output, {"PLANERKA_LLM__PROVIDER": "none"}) as channel:
+            with output.counting() as counted:
+                return await retrieving.measure_retrieval(channel, found, counted)
+
+    _print(run(work()), output)
 
 
 @app.command("summary")
@@ -148,14 +162,16 @@ async def _speech(path: Path, address: str, output: Output, *, diarize: bool, pa
 
 
 @asynccontextmanager
-async def _service(name: str, address: str, output: Output) -> AsyncIterator[grpc.aio.Channel]:
+async def _service(
+    name: str, address: str, output: Output, variables: Mapping[str, str] | None = None
+) -> AsyncIterator[grpc.aio.Channel]:
     names = [BY_NAME[name].grpc_name]
     if address:
         async with open_channel(address, MeshSettings.load(), names) as channel:
             yield channel
         return
     output.note("starting_mesh")
-    with private_mesh([name], watcher=_told(output)) as mesh:
+    with private_mesh([name], watcher=_told(output), variables=variables) as mesh:
         async with open_channel(mesh.address(name), mesh.settings, names) as channel:
             yield channel
 

@@ -16,7 +16,7 @@ from cli.errors import UsageWrong
 from evaluation.matching import BeirSet, Document, Outcome, match_figures, read_beir
 from mesh.ids import new_id
 
-__all__ = ["measure_matching", "read_set"]
+__all__ = ["Tell", "batches", "measure_matching", "read_set"]
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ async def measure_matching(channel: grpc.aio.Channel, found: BeirSet, tell: Tell
     )
     cards = [_card(document, board.board_id) for document in found.documents]
     done = 0
-    for batch in _batches(cards, _CARDS_AT_ONCE):
+    for batch in batches(cards, _CARDS_AT_ONCE):
         request = match_pb2.IndexCardsRequest(
             workspace_id=_WORKSPACE, board=board, cards=batch, idempotency_key=fresh_key()
         )
@@ -63,7 +63,7 @@ async def measure_matching(channel: grpc.aio.Channel, found: BeirSet, tell: Tell
         tell("index", done, len(cards))
     outcomes: list[Outcome] = []
     seconds = 0.0
-    for queries in _batches(found.queries, _TEXTS_AT_ONCE):
+    for queries in batches(found.queries, _TEXTS_AT_ONCE):
         texts = [match_pb2.MatchText(text_id=name, text=text[:_TEXT]) for name, text in queries]
         scoring = match_pb2.ScoreTextsRequest(
             workspace_id=_WORKSPACE, board_id=board.board_id, texts=texts, limit=_RANKS
@@ -105,5 +105,6 @@ def _outcome(ranking: match_pb2.TextRanking) -> Outcome:
     )
 
 
-def _batches(items: Sequence[T], size: int) -> list[Sequence[T]]:
+def batches(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    """Return the items in order, in pieces of this size and a rest."""
     return [items[start : start + size] for start in range(0, len(items), size)]

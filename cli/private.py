@@ -31,6 +31,7 @@ def private_mesh(
     watcher: Watcher | None = None,
     keep: Path | None = None,
     first: Sequence[str] | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> Iterator[Mesh]:
     """Run services for the length of the block, apart from everything else on this machine.
 
@@ -39,11 +40,12 @@ def private_mesh(
         watcher: Told of each service that has become ready.
         keep: Folder for the state, which stays; a temporary one where it is None.
         first: Services without which the block cannot begin; all where it is None.
+        variables: Environment variables that win over this machine's settings.
     """
     with tempfile.TemporaryDirectory(prefix="planerka-", ignore_cleanup_errors=True) as temporary:
         home = keep if keep is not None else Path(temporary)
         home.mkdir(parents=True, exist_ok=True)
-        environment = private_environment(home, os.environ, settings_file())
+        environment = {**private_environment(home, os.environ, settings_file()), **(variables or {})}
         seconds = CliSettings.load().start_seconds
         mesh = Mesh(home, services, ports="free", environment=environment, ready_seconds=seconds)
         try:

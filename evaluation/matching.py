@@ -18,7 +18,9 @@ __all__ = [
     "Outcome",
     "link_figures",
     "match_figures",
+    "ndcg",
     "read_beir",
+    "recall",
 ]
 
 NEW_PREFIX: Final = "NEW:"
@@ -101,9 +103,9 @@ def match_figures(
     right = sum(1 for outcome in automatic if _first_rank(outcome, relevant, 1))
     return {
         "recall@1": _mean(float(bool(_first_rank(outcome, relevant, 1))) for outcome in answered),
-        "recall@5": _mean(_recall(outcome, relevant[outcome.query_id], _NEAR) for outcome in answered),
+        "recall@5": _mean(recall(outcome.ranked, relevant[outcome.query_id], _NEAR) for outcome in answered),
         "mrr@10": _mean(1 / rank if (rank := _first_rank(outcome, relevant, _CUTOFF)) else 0.0 for outcome in answered),
-        "ndcg@10": _mean(_ndcg(outcome, relevant[outcome.query_id]) for outcome in answered),
+        "ndcg@10": _mean(ndcg(outcome.ranked, relevant[outcome.query_id]) for outcome in answered),
         "auroc_no_card": auroc(
             [outcome.no_card for outcome in outcomes if not relevant.get(outcome.query_id)],
             [outcome.no_card for outcome in answered],
@@ -158,14 +160,14 @@ def _first_rank(outcome: Outcome, relevant: Mapping[str, frozenset[str]], cutoff
     return next((rank for rank, found in enumerate(outcome.ranked[:cutoff], start=1) if found in wanted), 0)
 
 
-def _recall(outcome: Outcome, wanted: frozenset[str], cutoff: int) -> float:
-    return len(wanted & set(outcome.ranked[:cutoff])) / len(wanted)
+def recall(ranked: Sequence[str], wanted: frozenset[str], cutoff: int) -> float:
+    """Return the share of `wanted` that is among the first `cutoff`."""
+    return len(wanted & set(ranked[:cutoff])) / len(wanted)
 
 
-def _ndcg(outcome: Outcome, wanted: frozenset[str]) -> float:
-    gain = sum(
-        1 / math.log2(rank + 1) for rank, found in enumerate(outcome.ranked[:_CUTOFF], start=1) if found in wanted
-    )
+def ndcg(ranked: Sequence[str], wanted: frozenset[str]) -> float:
+    """Return the discounted gain of the first ten as a share of the best possible one."""
+    gain = sum(1 / math.log2(rank + 1) for rank, found in enumerate(ranked[:_CUTOFF], start=1) if found in wanted)
     ideal = sum(1 / math.log2(rank + 1) for rank in range(1, min(len(wanted), _CUTOFF) + 1))
     return gain / ideal
 

@@ -130,7 +130,13 @@ def cut_document(workspace_id: str, document: Document, size: int) -> list[Chunk
         else:
             groups.append([passage])
     # Everything that a vector or its filter is made of, beside the words of the chunk itself.
-    common = (workspace_id, document.document_id, str(document.kind), document.meeting_id, audience_of(document.readers))
+    common = (
+        workspace_id,
+        document.document_id,
+        str(document.kind),
+        document.meeting_id,
+        audience_of(document.readers),
+    )
     chunks: list[Chunk] = []
     alike: Counter[str] = Counter()
     for number, group in enumerate(groups):

@@ -103,7 +103,7 @@ def test_edits_the_card_that_is_meant(planerka: Run, double: Double) -> None:
         (("eval", "asr", "/no/such"), "manifest"),
         (("eval", "match", "/no/such"), "corpus.jsonl"),
         (("eval", "meeting", "/no/such"), "meeting.flac"),
-        (("eval", "rag", "/tmp"), "not built yet"),
+        (("eval", "rag", "/no/such"), "corpus.jsonl"),
         (("eval", "summary", "/tmp"), "not built yet"),
         (("demo", "--samples", "/no/such"), "--samples"),
     ],

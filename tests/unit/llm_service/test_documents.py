@@ -41,7 +41,9 @@ def test_markdown_sections_stay_apart():
         ("Риски", "Мало тестов."),
     ]
     chunks = cut_document("w", document(*passages), 300)
-    assert [chunk.header for chunk in chunks] == [f"Планёрка · 2026-02-25{rest}" for rest in ("", " · Релиз", " · Риски")]
+    assert [chunk.header for chunk in chunks] == [
+        f"Планёрка · 2026-02-25{rest}" for rest in ("", " · Релиз", " · Риски")
+    ]
 
 
 def test_the_hash_sees_content_and_readers():
