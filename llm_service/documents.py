@@ -110,9 +110,9 @@ def cut_document(workspace_id: str, document: Document, size: int) -> list[Chunk
     """Return the chunks of a document.
 
     Passages are put together up to `size` characters; turns may be parted between sentences. A chunk that is half full ends where the
-    subject is changed aloud, and no chunk crosses a section. A chunk that is nearly full ends after every third passage or so, chosen by
-    the passage's own words: whatever is inserted before it, the same places part the same chunks, and only the neighbourhood of a change
-    is new. For the same reason a chunk is named by what it holds, and not by its place.
+    subject is changed aloud, and no chunk crosses a section or a page. A chunk that is nearly full ends after every third passage or so,
+    chosen by the passage's own words: whatever is inserted before it, the same places part the same chunks, and only the neighbourhood
+    of a change is new. For the same reason a chunk is named by what it holds, and not by its place.
 
     Args:
         workspace_id: Part of the chunks' identity.
@@ -122,7 +122,8 @@ def cut_document(workspace_id: str, document: Document, size: int) -> list[Chunk
     groups: list[list[Passage]] = []
     for passage in (piece for whole in document.passages for piece in _pieces(whole, size)):
         length = sum(len(one.text) for one in groups[-1]) if groups else 0
-        fits = groups and groups[-1][0].section == passage.section and length + len(passage.text) <= size
+        place = (passage.section, passage.page)
+        fits = groups and (groups[-1][0].section, groups[-1][0].page) == place and length + len(passage.text) <= size
         ends = length >= _HALF_FULL * size and opens_topic(passage.text)
         ends = ends or (length >= _NEARLY_FULL * size and _parts(groups[-1][-1].text))
         if fits and not ends:

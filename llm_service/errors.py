@@ -21,12 +21,15 @@ PlanerkaError
 ├── InvalidArgument
 │   ├── LanguageUnknown       INVALID_ARGUMENT     a language that is not offered
 │   ├── TimeZoneUnknown       INVALID_ARGUMENT     a time zone that does not exist
-│   └── TextNotUtf8           INVALID_ARGUMENT     an uploaded text that is not UTF-8
+│   ├── TextNotUtf8           INVALID_ARGUMENT     an uploaded text that is not UTF-8
+│   ├── FileBroken            INVALID_ARGUMENT     an uploaded PDF or Word document that cannot be opened
+│   ├── FileEncrypted         INVALID_ARGUMENT     one with a password
+│   ├── FileTooLarge          INVALID_ARGUMENT     one that unpacks to too much
+│   └── FileWithoutText       INVALID_ARGUMENT     one without text, such as a scan
 ├── NotFound
 │   └── TemplateUnknown       NOT_FOUND            a template that the workspace does not have
 └── Unimplemented
-    ├── StrategyNotBuilt      UNIMPLEMENTED        a strategy that is not built
-    └── FormatNotBuilt        UNIMPLEMENTED        a file format that is not built
+    └── StrategyNotBuilt      UNIMPLEMENTED        a strategy that is not built
 """
 
 from __future__ import annotations
@@ -46,7 +49,10 @@ from mesh.errors import (
 __all__ = [
     "BudgetSpent",
     "ContextCut",
-    "FormatNotBuilt",
+    "FileBroken",
+    "FileEncrypted",
+    "FileTooLarge",
+    "FileWithoutText",
     "LanguageUnknown",
     "ModelNotLoaded",
     "ModelOutputInvalid",
@@ -169,6 +175,30 @@ class TextNotUtf8(InvalidArgument):
     default_reason = "TEXT_NOT_UTF8"
 
 
+class FileBroken(InvalidArgument):
+    """An uploaded file that cannot be opened, or is not what it is said to be."""
+
+    default_reason = "FILE_BROKEN"
+
+
+class FileEncrypted(InvalidArgument):
+    """An uploaded file with a password."""
+
+    default_reason = "FILE_ENCRYPTED"
+
+
+class FileTooLarge(InvalidArgument):
+    """An uploaded file that unpacks to too much text, or takes too much memory or time."""
+
+    default_reason = "FILE_TOO_LARGE"
+
+
+class FileWithoutText(InvalidArgument):
+    """An uploaded file that has no text, such as a scan."""
+
+    default_reason = "FILE_WITHOUT_TEXT"
+
+
 class TemplateUnknown(NotFound):
     """A template that the workspace does not have."""
 
@@ -179,9 +209,3 @@ class StrategyNotBuilt(Unimplemented):
     """A way to sum up that is not built yet."""
 
     default_reason = "STRATEGY_NOT_BUILT"
-
-
-class FormatNotBuilt(Unimplemented):
-    """A file format whose text cannot be taken out yet."""
-
-    default_reason = "FORMAT_NOT_BUILT"

@@ -13,7 +13,8 @@ from planerka.llm.v1 import llm_pb2
 
 from llm_service.answers import Exchange, Question
 from llm_service.documents import Document, Passage, paragraphs
-from llm_service.errors import FormatNotBuilt, LanguageUnknown, TextNotUtf8, TimeZoneUnknown
+from llm_service.errors import LanguageUnknown, TimeZoneUnknown
+from llm_service.extraction import FileKind, passages_of_file
 from llm_service.knowledge import Access, Narrowed
 from llm_service.perimeter import Call, Perimeter
 from llm_service.prompts import LANGUAGES
@@ -27,6 +28,12 @@ __all__ = ["access", "call", "document", "language", "narrowed", "person_id", "q
 
 _VOICE: Final = "voice:"
 """Prefix of the keys of speakers who are in no list of people."""
+_FILE_KINDS: Final[dict[int, FileKind]] = {
+    llm_pb2.FILE_FORMAT_TEXT: "text",
+    llm_pb2.FILE_FORMAT_MARKDOWN: "markdown",
+    llm_pb2.FILE_FORMAT_PDF: "pdf",
+    llm_pb2.FILE_FORMAT_DOCX: "docx",
+}
 
 
 def call(request: llm_pb2.SummarizeRequest | llm_pb2.AskRequest, purpose: str) -> Call:
@@ -101,9 +108,10 @@ def zone(name: str) -> tzinfo:
 def document(message: llm_pb2.Document) -> Document:
     """Return a document.
 
+    Blocks while a PDF or a Word document is read.
+
     Raises:
-        FormatNotBuilt: The file is a PDF or a Word document.
-        TextNotUtf8: The file's bytes are not UTF-8.
+        TextNotUtf8, FileBroken, FileEncrypted, FileTooLarge, FileWithoutText: See `passages_of_file`.
     """
     return Document(
         message.document_id,
@@ -199,17 +207,7 @@ def _passages(message: llm_pb2.Document) -> tuple[Passage, ...]:
         return tuple(_passage(turn) for turn in message.turns.turns if turn.text.strip())
     if content == "text":
         return paragraphs(message.text, markdown=False)
-    if message.file.format not in (llm_pb2.FILE_FORMAT_TEXT, llm_pb2.FILE_FORMAT_MARKDOWN):
-        name = llm_pb2.FileFormat.Name(message.file.format)
-        raise FormatNotBuilt(f"{name} is not read yet; send plain text or Markdown.", metadata={"format": name})
-    try:
-        text = message.file.data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TextNotUtf8(
-            f"The file of document {message.document_id!r} is not UTF-8.",
-            violations=[Violation("documents.file.data", "must be UTF-8")],
-        ) from error
-    return paragraphs(text, markdown=message.file.format == llm_pb2.FILE_FORMAT_MARKDOWN)
+    return passages_of_file(message.document_id, _FILE_KINDS[message.file.format], message.file.data)
 
 
 def _passage(turn: transcript_pb2.Turn) -> Passage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from typing import Any, Final, TypeAlias
@@ -90,7 +91,7 @@ class LlmServicer(llm_pb2_grpc.LlmServiceServicer):
         known = await knowledge.answered("UpsertDocuments", key, request, llm_pb2.UpsertDocumentsResponse)
         if known is not None:
             return known
-        documents = [reading.document(document) for document in request.documents]
+        documents = [await asyncio.to_thread(reading.document, document) for document in request.documents]
         answer = llm_pb2.UpsertDocumentsResponse()
 
         def remember(connection: sqlite3.Connection, written: Written) -> None:

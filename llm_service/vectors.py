@@ -28,6 +28,8 @@ Floats = npt.NDArray[np.float32]
 
 _FILE: Final = "vectors.db"
 _CONNECT_SECONDS: Final = 5.0
+_QUIET: Final = {"grpc.keepalive_time_ms": 600_000, "grpc.keepalive_permit_without_calls": False}
+"""Milvus Lite takes pymilvus' keepalive for an attack and hangs up («too_many_pings») in the middle of a long write."""
 _BATCH: Final = 500
 _WORDS: Final = 60_000
 """Bytes of lemmas that one chunk may have; Milvus holds 65,535."""
@@ -210,7 +212,10 @@ class Vectors:
             while True:
                 try:
                     self._client = MilvusClient(
-                        self._uri or str(self._file), token=self._token, timeout=_CONNECT_SECONDS
+                        self._uri or str(self._file),
+                        token=self._token,
+                        timeout=_CONNECT_SECONDS,
+                        grpc_options={} if self._uri else _QUIET,
                     )
                     break
                 except MilvusException as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import subprocess
+from pathlib import Path
 
 import grpc
 import pytest
@@ -16,6 +17,7 @@ from mesh.errors import remote_error
 pytestmark = pytest.mark.models
 
 WORKSPACE = "wsp_1"
+DOCUMENTS = Path(__file__).parents[2] / "data" / "documents"
 
 
 def text(
@@ -149,11 +151,21 @@ async def test_files_and_keys(serve, without_model, mesh_settings):
         assert remote_error(caught.value).reason == "IDEMPOTENCY_KEY_REUSED"
 
         file.format = llm_pb2.FILE_FORMAT_PDF
+        file.data = (DOCUMENTS / "regulations_ru.pdf").read_bytes()
         uploaded.file.CopyFrom(file)
+        await stub.UpsertDocuments(upsert("k2", uploaded))
+        request = llm_pb2.SearchRequest(workspace_id=WORKSPACE, query="кто составляет графики дежурства", limit=1)
+        (found,) = (await stub.Search(request)).chunks
+        assert found.page == 2
+        assert "Ольга Смирнова" in found.text
+        assert not await search(stub, "Заявление за две недели", filter=llm_pb2.SearchFilter(meeting_ids=["mtg_1"]))
+
+        uploaded.file.data = (DOCUMENTS / "locked.pdf").read_bytes()
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await stub.UpsertDocuments(upsert("k2", uploaded))
-        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
-        assert remote_error(caught.value).reason == "FORMAT_NOT_BUILT"
+            await stub.UpsertDocuments(upsert("k4", text("d_new", "новое"), uploaded))
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert remote_error(caught.value).reason == "FILE_ENCRYPTED"
+        assert set(await search(stub, "новое")) == {"d"}, "a bad file writes nothing of its call"
 
         uploaded.file.format = llm_pb2.FILE_FORMAT_TEXT
         uploaded.file.data = b"\xff\xfe\x00"
