@@ -143,7 +143,8 @@ def processor_seconds() -> float:
 
     own = time.process_time()
     ticks = os.sysconf("SC_CLK_TCK")
-    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    # A child belongs to the thread that started it.
+    children = {child for one in Path("/proc/self/task").glob("*/children") for child in one.read_text().split()}
     for child in children:
         fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
         own += (int(fields[11]) + int(fields[12])) / ticks
