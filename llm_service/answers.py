@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Final
 
 from pydantic import WithJsonSchema
 
-from llm_service.citing import passages_of, quote_answer, support
-from llm_service.errors import NoLanguageModel
+from llm_service.citing import Passage, holding, passages_of, quote_answer, support
+from llm_service.documents import DECISION, SUMMARY
+from llm_service.errors import ModelOutputInvalid, ProviderFailed, ProviderTooSlow
 from llm_service.generation import Answer, ChatModel, Usage
-from llm_service.knowledge import Access, Found, Knowledge, Narrowed
+from llm_service.knowledge import Found, Knowledge
 from llm_service.prompts import render
+from llm_service.questions import Exchange, Inquiry, Listing, Question, inquiry_of, wanted
 from llm_service.talk import cut_sentences
-from llm_service.texts import unknown
+from llm_service.texts import NO_MODEL, listed, nothing_listed, unknown
+from llm_service.vectors import Floats
+from llm_service.wanted import Kind, Wanted
+from mesh.logs import get_logger
+from textkit.lemmas import detect_language
 
 __all__ = ["Answered", "Answerer", "Exchange", "Question"]
 
@@ -25,27 +31,8 @@ _LETTERS: Final = 500
 _TOKENS: Final = 400
 _MOST_SOURCES: Final = 4
 _REMEMBERED: Final = 2
+_MOST_LISTED: Final = 12
 _MARKS: Final = re.compile(r"\s*\[\d+(?:,\s*\d+)*\]")
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """One earlier question with its answer."""
-
-    question: str
-    answer: str
-
-
-@dataclass(frozen=True)
-class Question:
-    """A question and who asks it."""
-
-    text: str
-    access: Access
-    narrowed: Narrowed
-    language: str
-    history: tuple[Exchange, ...] = ()
-    """Oldest first."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +44,8 @@ class Answered:
     citations: tuple[Found, ...] = ()
     """Sources by their number in the text, from 1."""
     usage: Usage = field(default_factory=Usage)
+    fallback_reason: str = ""
+    """Why the sources were quoted instead of a model asked; empty where it was."""
 
 
 class _Draft(Answer):
@@ -67,11 +56,26 @@ class _Draft(Answer):
     ]
 
 
+@dataclass(frozen=True)
+class _Evidence:
+    """What may answer a question: the sources that can hold the answer, and their passages."""
+
+    question: str
+    wanted: Wanted
+    sources: list[Found]
+    passages: list[Passage]
+    vectors: Floats
+    """Embeddings of the passages, shape [passages, dimension]."""
+    nearness: Floats
+    """Cosine of the question with each passage, shape [passages]."""
+    roster: list[str]
+
+
 class Answerer:
     """Answers questions.
 
     Args:
-        model: The language model; without one nothing is answered.
+        model: The language model; without one the sources are quoted.
         knowledge: Where the sources are.
         source_tokens: Most tokens of sources in one prompt.
     """
@@ -80,63 +84,130 @@ class Answerer:
         self._model = model
         self._knowledge = knowledge
         self._source_tokens = source_tokens
+        self._log = get_logger(__name__)
 
     async def ask(self, question: Question) -> AsyncIterator[str | Answered]:
         """Yield the answer in pieces, and at last its sources.
 
-        Raises:
-            NoLanguageModel: The settings name no model.
-            ModelOutputInvalid, ProviderFailed, ProviderTooSlow: See `ChatModel.chat`.
+        Whether there is an answer is decided by the sources, before the model is asked; what the model writes is held to them. Where
+        it fails or says nothing that they hold, they are quoted.
         """
-        if self._model is None:
-            raise NoLanguageModel(
-                "No language model is set, so questions are not answered. Set provider in section [llm]."
-            )
-        recent = question.history[-_REMEMBERED:]
-        # A follow-up («А кто это сделает?») is only understood with the question before it.
-        query = " ".join([*(exchange.question for exchange in recent[-1:]), question.text])
-        found = await self._knowledge.search(query, question.access, question.narrowed, _CANDIDATES)
-        sources = await self._fitting(self._model, found)
-        if not sources:
+        inquiry = await asyncio.to_thread(inquiry_of, question)
+        if inquiry.listing is not None:
+            listed = await self._listed(question, inquiry)
+            for piece in listed[0]:
+                yield piece
+            yield listed[1]
+            return
+        evidence = await self._evidence(question, inquiry)
+        if evidence is None:
             yield unknown(question.language)
             yield Answered(known=False)
             return
+        usage, fallback, text = Usage(), "", None
+        if self._model is not None:
+            try:
+                text, usage = await self._written(self._model, question, evidence)
+            except (ProviderFailed, ProviderTooSlow, ModelOutputInvalid) as error:
+                self._log.warning("answer is quoted", reason=error.reason)
+                fallback = error.message
+        else:
+            fallback = NO_MODEL
+        found = text or await self._quoted(question, evidence, trusted=usage.calls == 0)
+        if found is None:
+            yield unknown(question.language)
+            yield Answered(known=False, usage=usage, fallback_reason=fallback)
+            return
+        marks = "".join(f"[{number}]" for number in range(1, len(found[1]) + 1))
+        for piece in _pieces(f"{found[0]} {marks}"):
+            yield piece
+        yield Answered(known=True, citations=tuple(found[1]), usage=usage, fallback_reason=fallback)
+
+    async def _listed(self, question: Question, inquiry: Inquiry) -> tuple[list[str], Answered]:
+        """Return decisions, or what meetings were about, by time: nothing has to be found or phrased for it."""
+        kind = DECISION if inquiry.listing is Listing.DECISIONS else SUMMARY
+        chunks = await self._knowledge.latest(question.access, inquiry.searches[0][1], kind, 10 * _MOST_LISTED)
+        first = list({chunk.document_id: chunk for chunk in reversed(chunks)}.values())[::-1][:_MOST_LISTED]
+        if not first:
+            return [nothing_listed(inquiry.period, question.language)], Answered(known=False)
+        lines = [
+            listed(number, chunk.text, chunk.title, chunk.happened_ms, question.zone)
+            for number, chunk in enumerate(first, start=1)
+        ]
+        return [f"{line}\n" for line in lines[:-1]] + lines[-1:], Answered(known=True, citations=tuple(first))
+
+    async def _evidence(self, question: Question, inquiry: Inquiry) -> _Evidence | None:
+        """Return what may answer, of the first search that finds it."""
+        embedder = self._knowledge.embedder
+        for query, narrowed in inquiry.searches:
+            found = await self._knowledge.search(query, question.access, narrowed, _CANDIDATES)
+            if not found:
+                continue
+            passages = await asyncio.to_thread(passages_of, found)
+            vectors = await asyncio.to_thread(embedder.embed_passages, [passage.text for passage in passages])
+            asked = (await asyncio.to_thread(embedder.embed_queries, [query]))[0]
+            roster = sorted({speaker for source in found for speaker in source.speakers})
+            wants = await asyncio.to_thread(wanted, question, roster)
+            nearness = vectors @ asked
+            held = await asyncio.to_thread(holding, wants, found, passages, nearness)
+            if not held:
+                continue
+            rows = [number for number, passage in enumerate(passages) if passage.source in held]
+            return _Evidence(
+                query,
+                wants,
+                [found[place] for place in held],
+                [replace(passages[row], source=held.index(passages[row].source)) for row in rows],
+                vectors[rows],
+                nearness[rows],
+                roster,
+            )
+        return None
+
+    async def _written(
+        self, model: ChatModel, question: Question, evidence: _Evidence
+    ) -> tuple[tuple[str, list[Found]] | None, Usage]:
+        """Return those sentences of the model's answer that the sources hold, with these sources; None where there are none."""
+        sources = await self._fitting(model, evidence.sources)
+        recent = question.history[-_REMEMBERED:]
         messages = render("answer", question.language, sources=sources, question=question.text, history=recent)
-        reply = await self._model.chat(messages, _Draft, _TOKENS)
+        reply = await model.chat(messages, _Draft, _TOKENS)
         draft = reply.value
         written = _MARKS.sub("", draft.answer).strip()
-        found_answer = await self._held(written, question, query, sources) if draft.answered and written else None
-        if found_answer is None:
-            yield unknown(question.language)
-            yield Answered(known=False, usage=reply.usage)
-            return
-        text, used = found_answer
-        marks = "".join(f"[{number}]" for number in range(1, len(used) + 1))
-        for piece in _pieces(f"{text} {marks}"):
-            yield piece
-        yield Answered(known=True, citations=tuple(used), usage=reply.usage)
-
-    async def _held(
-        self, written: str, question: Question, query: str, sources: Sequence[Found]
-    ) -> tuple[str, list[Found]] | None:
-        """Return those sentences of an answer that the sources hold; where none stands, a quotation that speaks of the question."""
-        embedder = self._knowledge.embedder
-        passages = passages_of(sources)
-        roster = sorted({speaker for source in sources for speaker in source.speakers})
-        prefixes = tuple(f"{name}: " for name in roster)
+        if not draft.answered or not written:
+            return None, reply.usage
+        prefixes = tuple(f"{name}: " for name in evidence.roster)
         sentences = [_without(written[start:end], prefixes) for start, end in cut_sentences(written)]
-        vectors = await asyncio.to_thread(embedder.embed_passages, [passage.text for passage in passages])
-        asked = await asyncio.to_thread(embedder.embed_queries, [query, *sentences])
+        asked = await asyncio.to_thread(self._knowledge.embedder.embed_queries, sentences)
         standing: list[tuple[str, int]] = []
-        for sentence, vector in zip(sentences, asked[1:], strict=True):
-            passage = support(sentence, passages, roster, vectors @ vector)
-            if passage is not None:
+        for sentence, vector in zip(sentences, asked, strict=True):
+            if detect_language(sentence) not in (question.language, "mixed", ""):
+                continue
+            passage = support(sentence, evidence.passages, evidence.roster, evidence.vectors @ vector)
+            if passage is not None and not (passage.source >= len(sources)):
                 standing.append((sentence, passage.source))
-        if standing:
-            places = list(dict.fromkeys(place for _, place in standing))
-            return " ".join(sentence for sentence, _ in standing), [sources[place] for place in places]
-        quoted = quote_answer(query, passages, vectors @ asked[0], question.language)
-        return None if quoted is None else (quoted[0], [sources[quoted[1].source]])
+        text = " ".join(sentence for sentence, _ in standing)
+        if not standing or not evidence.wanted.answered_by(text, [question.text]):
+            return None, reply.usage
+        places = list(dict.fromkeys(place for _, place in standing))
+        return (text, [sources[place] for place in places]), reply.usage
+
+    async def _quoted(
+        self, question: Question, evidence: _Evidence, *, trusted: bool
+    ) -> tuple[str, list[Found]] | None:
+        """Return the passage that speaks most of what was asked.
+
+        Args:
+            question: The question.
+            evidence: What may answer.
+            trusted: Whether no model was asked. Where one found no answer, only a passage with the asked kind of thing is quoted.
+        """
+        if not trusted and evidence.wanted.kind is Kind.ANYTHING:
+            return None
+        quoted = await asyncio.to_thread(
+            quote_answer, evidence.wanted, evidence.passages, evidence.nearness, evidence.roster, question.language
+        )
+        return None if quoted is None else (quoted[0], [evidence.sources[quoted[1].source]])
 
     async def _fitting(self, model: ChatModel, found: Sequence[Found]) -> list[Found]:
         fitting: list[Found] = []

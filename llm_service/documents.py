@@ -16,11 +16,15 @@ from llm_service.talk import cut_sentences
 from llm_service.topics import opens_topic
 from mesh.ids import derived_id
 
-__all__ = ["Chunk", "Document", "Passage", "audience_of", "cut_document", "paragraphs"]
+__all__ = ["DECISION", "SUMMARY", "Chunk", "Document", "Passage", "audience_of", "cut_document", "paragraphs"]
 
+SUMMARY: Final = 2
+DECISION: Final = 3
+"""Values of the contract's `DocumentKind`."""
 _HEADING: Final = re.compile(r"^#{1,6}\s+(.+?)\s*#*$", re.MULTILINE)
 _HALF_FULL: Final = 0.4
 _NEARLY_FULL: Final = 0.6
+_WITH_ANSWER: Final = 1.3
 _PARAGRAPH: Final = re.compile(r"\n\s*\n")
 
 
@@ -123,10 +127,12 @@ def cut_document(workspace_id: str, document: Document, size: int) -> list[Chunk
     for passage in (piece for whole in document.passages for piece in _pieces(whole, size)):
         length = sum(len(one.text) for one in groups[-1]) if groups else 0
         place = (passage.section, passage.page)
-        fits = groups and (groups[-1][0].section, groups[-1][0].page) == place and length + len(passage.text) <= size
+        # A question stays together with what is said to it.
+        room = size * _WITH_ANSWER if groups and groups[-1][-1].text.rstrip().endswith("?") else size
+        fits = groups and (groups[-1][0].section, groups[-1][0].page) == place and length + len(passage.text) <= room
         ends = length >= _HALF_FULL * size and opens_topic(passage.text)
         ends = ends or (length >= _NEARLY_FULL * size and _parts(groups[-1][-1].text))
-        if fits and not ends:
+        if fits and (not ends or room > size):
             groups[-1].append(passage)
         else:
             groups.append([passage])

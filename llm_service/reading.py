@@ -11,17 +11,17 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from planerka.common.v1 import transcript_pb2
 from planerka.llm.v1 import llm_pb2
 
-from llm_service.answers import Exchange, Question
 from llm_service.documents import Document, Passage, paragraphs
 from llm_service.errors import LanguageUnknown, TimeZoneUnknown
 from llm_service.extraction import FileKind, passages_of_file
 from llm_service.knowledge import Access, Narrowed
 from llm_service.perimeter import Call, Perimeter
 from llm_service.prompts import LANGUAGES
+from llm_service.questions import Exchange, Question
 from llm_service.talk import Said, Talk, Timing
 from mesh.errors import Violation
 from mesh.times import to_datetime, to_seconds
-from textkit.lemmas import detect_language
+from textkit.lemmas import detect_language, question_language
 from textkit.people import Person, find_people
 
 __all__ = ["access", "call", "document", "language", "narrowed", "person_id", "question", "talk", "zone"]
@@ -146,14 +146,15 @@ def narrowed(message: llm_pb2.SearchFilter) -> Narrowed:
 
 def question(request: llm_pb2.AskRequest) -> Question:
     """Return a question; its language is the asked one, else that of its words."""
-    zone(request.time_zone)
-    asked = language(request.language) or ("en" if detect_language(request.question) == "en" else "ru")
+    asked = language(request.language) or question_language(request.question)
     return Question(
         request.question,
         access(request.workspace_id, request.reader, request.HasField("reader")),
         narrowed(request.filter),
         asked,
         tuple(Exchange(one.question, one.answer) for one in request.history),
+        to_datetime(request.asked_at) if request.HasField("asked_at") else None,
+        zone(request.time_zone),
     )
 
 

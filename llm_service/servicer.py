@@ -164,7 +164,8 @@ class LlmServicer(llm_pb2_grpc.LlmServiceServicer):
                 for number, source in enumerate(step.citations, start=1):
                     yield llm_pb2.AskResponse(citation=llm_pb2.Citation(number=number, chunk=writing.chunk(source)))
                 usage = writing.usage(step.usage, self._model)
-                yield llm_pb2.AskResponse(finished=llm_pb2.AskFinished(answered=step.known, usage=usage))
+                finished = llm_pb2.AskFinished(answered=step.known, usage=usage, fallback_reason=step.fallback_reason)
+                yield llm_pb2.AskResponse(finished=finished)
             else:
                 yield llm_pb2.AskResponse(text=step)
 

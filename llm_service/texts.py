@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta, tzinfo
 from typing import Final, Protocol
 
-__all__ = ["attributed", "overview", "unknown"]
+from textkit.periods import Period
+
+__all__ = ["NO_MODEL", "attributed", "listed", "nothing_listed", "overview", "unknown"]
 
 _TEXTS: Final = {
     "ru": {
@@ -15,6 +18,8 @@ _TEXTS: Final = {
         "counts": "Решений: {decisions}, поручений: {tasks}, открытых вопросов: {questions}.",
         "silence": "На встрече ничего не обсуждали.",
         "unknown": "Не знаю: в доступных источниках нет ответа на этот вопрос.",
+        "nothing": "Не знаю: в доступных источниках за это время ({span}) ничего такого нет.",
+        "nothing_ever": "Не знаю: в доступных источниках ничего такого нет.",
     },
     "en": {
         "said": "{speaker}: “{text}”.",
@@ -23,9 +28,13 @@ _TEXTS: Final = {
         "counts": "Decisions: {decisions}, tasks: {tasks}, open questions: {questions}.",
         "silence": "Nothing was discussed.",
         "unknown": "I don't know: the sources that you may read do not answer this question.",
+        "nothing": "I don't know: the sources that you may read have nothing of the kind from that time ({span}).",
+        "nothing_ever": "I don't know: the sources that you may read have nothing of the kind.",
     },
 }
 _MOST_TOPICS: Final = 12
+_LISTED_LETTERS: Final = 300
+NO_MODEL: Final = "No language model is set, so the sources are quoted. Set provider in section [llm]."
 
 
 class _Part(Protocol):
@@ -65,3 +74,23 @@ def overview(parts: Sequence[_Part], language: str) -> str:
 def unknown(language: str) -> str:
     """Return that there is no answer."""
     return _TEXTS[language]["unknown"]
+
+
+def listed(number: int, text: str, title: str, happened_ms: int | None, zone: tzinfo) -> str:
+    """Return one line of a list: its text, the day and the meeting, and the number of its source."""
+    short = " ".join(text.split())
+    if len(short) > _LISTED_LETTERS:
+        short = short[:_LISTED_LETTERS].rsplit(" ", 1)[0] + "…"
+    day = "" if happened_ms is None else datetime.fromtimestamp(happened_ms / 1000, zone).date().isoformat()
+    facts = ", ".join(fact for fact in (day, title) if fact)
+    return f"• {short}{f' ({facts})' if facts else ''} [{number}]"
+
+
+def nothing_listed(period: Period | None, language: str) -> str:
+    """Return that a span of time holds nothing to list."""
+    if period is None:
+        return _TEXTS[language]["nothing_ever"]
+    last = (period.end - timedelta(days=1)).isoformat()
+    first = "" if period.start is None else period.start.isoformat()
+    span = last if first == last else f"{first} – {last}".strip()
+    return _TEXTS[language]["nothing"].format(span=span)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from llm_service.citing import passages_of, quote_answer, support
+from llm_service.citing import holding, passages_of, quote_answer, support
 from llm_service.knowledge import Found
+from llm_service.wanted import Kind, wanted_of
 
 PEOPLE = ["Александр", "Анна", "Ирина"]
 
@@ -51,21 +52,94 @@ def test_what_no_passage_holds_falls(sentence):
     assert stand(sentence) is None
 
 
+def quoted(question: str, nearness: float = 0.0, sources=SOURCES):
+    passages = passages_of(sources)
+    wants = wanted_of(question, PEOPLE)
+    return quote_answer(wants, passages, np.full(len(passages), nearness, np.float32), PEOPLE, "ru")
+
+
+def held(question: str, nearness: float = 0.0, sources=SOURCES) -> list[int]:
+    passages = passages_of(sources)
+    return holding(wanted_of(question, PEOPLE), sources, passages, np.full(len(passages), nearness, np.float32))
+
+
 def test_a_question_is_answered_by_a_quotation():
-    passages = passages_of(SOURCES)
-    text, passage = quote_answer("Почему падает выгрузка?", passages, np.zeros(len(passages), np.float32), "ru")
+    text, passage = quoted("Почему падает выгрузка?")
     assert passage.source == 1
     assert "выгрузка падает" in text
 
 
 def test_a_question_about_something_else_has_no_quotation():
-    passages = passages_of(SOURCES)
-    assert quote_answer("Какой бюджет у рекламы?", passages, np.ones(len(passages), np.float32), "ru") is None
+    assert quoted("Какой бюджет у рекламы?", 1.0) is None
 
 
 def test_what_a_question_wants_need_not_be_said():
-    passages = passages_of(SOURCES)
-    text, _ = quote_answer(
-        "В какой день и час переносим рабочую базу?", passages, np.zeros(len(passages), np.float32), "ru"
-    )
+    text, _ = quoted("В какой день и час переносим рабочую базу?")
     assert "субботу" in text
+
+
+def test_a_question_in_the_source_is_quoted_with_what_was_said_to_it():
+    sources = [source("Ирина: Кто настроит сертификаты?\nАнна: Давайте я.\nИрина: Спасибо.", "Ирина", "Анна")]
+    text, _ = quoted("Кто настроит сертификаты?", sources=sources)
+    assert "Анна: «Давайте я»" in text
+
+
+@pytest.mark.parametrize(
+    ("question", "places"),
+    [
+        ("Когда переносим базу?", [2]),
+        ("Сколько продлится простой базы?", [2]),
+        ("Сколько стоит перенос базы?", []),
+        ("Какого цвета выгрузка?", []),
+        ("Как называется шлюз для выгрузки?", []),
+        ("Кто проверит уведомления на телефоне?", [0]),
+        ("Какой производитель у телефона?", []),
+        ("Что Анна говорит про телефоны?", [0]),
+        ("Что Ирина говорит про телефоны?", []),
+    ],
+)
+def test_only_sources_that_speak_of_everything_can_hold_the_answer(question, places):
+    assert held(question) == places
+
+
+def test_a_source_in_another_language_has_to_be_near():
+    sources = [source("Tom: The export of large tables fails.", "Tom")]
+    assert held("Что с выгрузкой?", 0.9, sources) == [0]
+    assert held("Что с выгрузкой?", 0.7, sources) == []
+    assert held("Как зовут заказчика?", 0.9, sources) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "kind", "things"),
+    [
+        ("Сколько коробок плитки не хватает?", Kind.NUMBER, {"коробка", "плитка"}),
+        ("How much does the scanner cost?", Kind.MONEY, {"scanner"}),
+        ("До какого срока отложили Vault?", Kind.TIME, {"vault"}),
+        ("Как зовут директора?", Kind.NAME, {"директор"}),
+        ("What colour are the posters?", Kind.COLOUR, {"poster"}),
+        ("Почему упало восстановление бэкапа?", Kind.ANYTHING, {"восстановление", "бэкап"}),
+        ("Как долго длится смена?", Kind.SPAN, {"смена"}),
+    ],
+)
+def test_what_a_question_asks_for(question, kind, things):
+    found = wanted_of(question, PEOPLE)
+    assert (found.kind, set(found.things)) == (kind, things)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "answers"),
+    [
+        ("Сколько?", "И ещё одна мысль.", False),
+        ("Сколько?", "Нашли двенадцать коробок.", True),
+        ("Сколько стоит?", "Доставка через две недели.", False),
+        ("Сколько стоит?", "Обед двести рублей.", True),
+        ("How long is it?", "We begin on the first of June.", False),
+        ("How long is it?", "It is twelve metres long.", True),
+        ("Как зовут?", "Я поговорю с директором. Он против.", False),
+        ("Как зовут?", "Позвоню Петру Ильичу.", True),
+        ("When?", "That one is in review.", False),
+        ("When?", "By the end of August.", True),
+    ],
+)
+def test_kinds_of_answers(kind, text, answers):
+    assert wanted_of(kind, ()).answered_by(text, PEOPLE) is answers
