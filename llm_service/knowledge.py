@@ -197,6 +197,9 @@ class Knowledge:
     async def search(self, query: str, access: Access, narrowed: Narrowed, limit: int) -> list[Found]:
         """Return the chunks that fit a query best, best first: nearest in meaning and matching in words, joined."""
         audiences = await self._audiences(access)
+        # Over no rows at all BM25 has no average length, and Milvus Lite fails instead of finding nothing.
+        if not await self._database.run(lambda c: rows.holds_any(c, access.workspace_id)):
+            return []
         allowed = Filter(
             access.workspace_id, audiences, narrowed.kinds, narrowed.meeting_ids, narrowed.after_ms, narrowed.before_ms
         )

@@ -23,6 +23,7 @@ __all__ = [
     "forget_audiences",
     "found_chunks",
     "hashes",
+    "holds_any",
     "latest",
     "remove",
     "replace_document",
@@ -249,6 +250,12 @@ def latest(
         (*values, limit),
     )
     return [_found(row, 0.0) for row in rows]
+
+
+def holds_any(connection: sqlite3.Connection, workspace_id: str) -> bool:
+    """Tell whether a workspace has any chunk."""
+    found = connection.execute("SELECT 1 FROM chunk WHERE workspace_id = ? LIMIT 1", (workspace_id,)).fetchone()
+    return found is not None
 
 
 def every_chunk(connection: sqlite3.Connection) -> list[Stored]:
