@@ -60,7 +60,6 @@ class _Draft(Answer):
 class _Evidence:
     """What may answer a question: the sources that can hold the answer, and their passages."""
 
-    question: str
     wanted: Wanted
     sources: list[Found]
     passages: list[Passage]
@@ -144,22 +143,20 @@ class Answerer:
             if not found:
                 continue
             passages = await asyncio.to_thread(passages_of, found)
-            vectors = await asyncio.to_thread(embedder.embed_passages, [passage.text for passage in passages])
-            asked = (await asyncio.to_thread(embedder.embed_queries, [query]))[0]
             roster = sorted({speaker for source in found for speaker in source.speakers})
             wants = await asyncio.to_thread(wanted, question, roster)
-            nearness = vectors @ asked
-            held = await asyncio.to_thread(holding, wants, found, passages, nearness)
+            held = await asyncio.to_thread(holding, wants, found, passages)
             if not held:
                 continue
-            rows = [number for number, passage in enumerate(passages) if passage.source in held]
+            own = [replace(one, source=held.index(one.source)) for one in passages if one.source in held]
+            vectors = await asyncio.to_thread(embedder.embed_passages, [passage.text for passage in own])
+            asked = (await asyncio.to_thread(embedder.embed_queries, [query]))[0]
             return _Evidence(
-                query,
                 wants,
                 [found[place] for place in held],
-                [replace(passages[row], source=held.index(passages[row].source)) for row in rows],
-                vectors[rows],
-                nearness[rows],
+                own,
+                vectors,
+                vectors @ asked,
                 roster,
             )
         return None

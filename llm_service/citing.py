@@ -17,7 +17,7 @@ from llm_service.grounding import overlap
 from llm_service.knowledge import Found
 from llm_service.talk import cut_sentences
 from llm_service.texts import attributed
-from llm_service.wanted import Kind, Wanted
+from llm_service.wanted import Kind, Wanted, number_runs
 from textkit.lemmas import detect_language, lemmas, tokens
 from textkit.people import find_people
 
@@ -85,11 +85,13 @@ def support(
     words = set(lemmas(sentence)) - {word for name in roster for word in lemmas(name)}
     figures = {word for word in tokens(sentence) if any(letter.isdigit() for letter in word)}
     people = {mention.person for mention in find_people(sentence, roster)}
+    numbers, language = number_runs(sentence), detect_language(sentence)
     best: tuple[float, int] | None = None
     for place, passage in enumerate(passages):
         if not figures <= set(tokens(passage.text)) or not people <= _people(passage, roster):
             continue
-        if _foreign(detect_language(sentence), passage.text) and nearness is not None:
+        foreign = _foreign(language, passage.text)
+        if foreign and nearness is not None:
             share = float(nearness[place])
             if share < _FOREIGN:
                 continue
@@ -99,6 +101,8 @@ def support(
                 continue
         else:
             continue
+        if not foreign and not numbers <= number_runs(passage.text):
+            continue
         # Of two that hold as much, the shorter one is meant.
         rank = (share - 0.01 * len(passage.sentences), -place)
         if best is None or rank > best:
@@ -106,14 +110,13 @@ def support(
     return None if best is None else passages[-best[1]]
 
 
-def holding(wanted: Wanted, sources: Sequence[Found], passages: Sequence[Passage], nearness: Floats) -> list[int]:
+def holding(wanted: Wanted, sources: Sequence[Found], passages: Sequence[Passage]) -> list[int]:
     """Return the places of the sources that can hold the answer, in order.
 
     Args:
         wanted: What the question asks for.
-        sources: What was found.
+        sources: What was found; between two languages no words agree, and the score is the cosine.
         passages: All passages of the sources.
-        nearness: Cosine of the question with each passage.
     """
     roster = sorted({speaker for source in sources for speaker in source.speakers})
     found: list[int] = []
@@ -121,9 +124,8 @@ def holding(wanted: Wanted, sources: Sequence[Found], passages: Sequence[Passage
         own = [number for number, passage in enumerate(passages) if passage.source == place]
         if _foreign(wanted.language, source.text):
             text = " ".join(passages[number].text for number in own)
-            if max((float(nearness[number]) for number in own), default=0.0) >= _NEAR and wanted.answered_by(
-                text, roster
-            ):
+            # Any text has some name; whether it is the right one, only words in common tell.
+            if source.score >= _NEAR and wanted.kind is not Kind.NAME and wanted.answered_by(text, roster):
                 found.append(place)
             continue
         words = lemmas(source.searched, keep_stop_words=True)

@@ -18,7 +18,7 @@ from llm_service.grounding import matches
 from textkit.lemmas import detect_language, lemma, lemmas, morphology, spans
 from textkit.people import find_people
 
-__all__ = ["Kind", "Wanted", "wanted_of"]
+__all__ = ["Kind", "Wanted", "number_runs", "wanted_of"]
 
 
 class Kind(StrEnum):
@@ -36,12 +36,17 @@ class Kind(StrEnum):
 
 
 _NUMBERS: Final = (
-    r"(?:\d+(?:[.,]\d+)?|(?<!ещ[её] )(?:один|одн[аоу]|одного)|два|две|двух|двое|тр[иоеё][а-яё]*|четыр[её][а-яё]*|четверо|пят[а-яё]+"
-    r"|шест[а-яё]+|сем[ьи]\w*|восем[а-яё]*|девят[а-яё]+|десят[а-яё]+|[а-яё]+надцат[а-яё]+|двадцат[а-яё]+|тридцат[а-яё]+|сорок[а]?"
-    r"|девяност[ао]|сто|ста|двести|триста|четыреста|[а-яё]+сот|тысяч[аиу]?|миллион\w*|полтор\w+|пар[ау]"
+    r"(?:\d+(?:[.,]\d+)?|(?<!ещ[её] )(?:один|одн[аоу]|одного)|дв(?:а|е|ух|ум|умя|ое|оих)|тр(?:и|[её]х|[её]м|емя|ое|оих)"
+    r"|четыр(?:е|[её]х|[её]м|ьмя)|четверо|(?:пят|шест|сем|девят|десят)(?:ь|и|ью|еро)|вос(?:емь|ьми|емью)|десят(?:ок|ка|ков)"
+    r"|[а-яё]+надцат(?:ь|и|ью)|(?:два|три)дцат(?:ь|и|ью)|сорока?|(?:пять|шесть|семь|восемь)десят|(?:пяти|шести|семи|восьми)десяти"
+    r"|девяност[оа]|ст[оа]|сот(?:н[яиюе]|ен)|двести|двухсот|триста|тр[её]хсот|четыреста|четыр[её]хсот"
+    r"|(?:пять|шесть|семь|восемь|девять|пяти|шести|семи|восьми|девяти)сот|тысяч[аиу]?|миллион[аов]*|миллиард[аов]*|полтор[аы]|полутора"
+    r"|пар[ау]|полгода|полчаса"
     r"|(?<!that )(?<!this )(?<!the )(?<!another )(?<!er )one(?! more)|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
-    r"|\w+teen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|half|couple)"
+    r"|(?:thir|four|fif|six|seven|eigh|nine)teen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|half|couple)"
 )
+_NUMBER: Final = re.compile(_NUMBERS)
+_ARTICLES: Final = frozenset({("один",), ("one",)})
 _PATTERNS: Final = {
     Kind.NUMBER: re.compile(rf"\b{_NUMBERS}\b", re.IGNORECASE),
     Kind.MONEY: re.compile(
@@ -87,7 +92,7 @@ _ASKS: Final = (
     (
         Kind.MONEY,
         re.compile(
-            r"сколько\s+(?:\S+\s+)?(?:сто[ия]|плат|зарабат|заплат|потрат)|почем\b|стоимост|\bцен[аыуе]|бюджет\s+у|зарплат[аы]?\s+у"
+            r"за\s+сколько\s+(?:\S+\s+)?(?:куп|арендов|прода|снял|отда)|сколько\s+(?:\S+\s+)?(?:сто[ия]|плат|зарабат|заплат|потрат)|почем\b|стоимост|\bцен[аыуе]|бюджет\s+у|зарплат[аы]?\s+у"
             r"|how\s+much\b.*\b(?:costs?|charge|pay|paid|price|earn|spend|spent)|what\s+does\s.+\scost|price\s+of|cost\s+of"
         ),
     ),
@@ -193,6 +198,19 @@ def wanted_of(question: str, roster: Sequence[str]) -> Wanted:
     named = frozenset(mention.person for mention in mentions)
     words = frozenset(lemmas(question)) - _QUANTITIES
     return Wanted(kind, frozenset(things), named, words, detect_language(question))
+
+
+def number_runs(text: str) -> set[tuple[str, ...]]:
+    """Return the numbers of a text, those in words as runs of their lemmas: («сто», «двадцать»); a lone "one" is none."""
+    runs: set[tuple[str, ...]] = set()
+    run: list[str] = []
+    for token in [*spans(text), None]:
+        if token is not None and _NUMBER.fullmatch(token.word):
+            run.append(lemma(token.word))
+        elif run:
+            runs.add(tuple(run))
+            run = []
+    return runs - _ARTICLES
 
 
 @cache
