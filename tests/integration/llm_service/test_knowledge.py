@@ -10,6 +10,7 @@ from pathlib import Path
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+from planerka.common.v1 import transcript_pb2
 from planerka.llm.v1 import llm_pb2
 
 from mesh.errors import remote_error
@@ -177,3 +178,67 @@ async def test_files_and_keys(serve, without_model, mesh_settings):
 def _milvus_of(folder) -> str:
     listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     return "\n".join(line for line in listing.splitlines() if str(folder) in line)
+
+
+async def test_questions_without_a_model(serve, without_model, mesh_settings):
+    """Decisions of a span of time as a list, quotations with their source, and "I don't know" in the question's language."""
+    last, before = Timestamp(seconds=1_773_230_400), Timestamp(seconds=1_772_625_600)  # 11 and 4 March 2026
+    chat = [
+        transcript_pb2.Turn(turn_id="c1", speaker_name="Олег", text="Кто чинит принтер?", written_at=last),
+        transcript_pb2.Turn(turn_id="c2", speaker_name="Анна", text="Принтер чиню я, к пятнице.", written_at=last),
+    ]
+    async with serve(without_model, mesh_settings) as stub:
+        await stub.UpsertDocuments(
+            upsert(
+                "k",
+                text("d_1", "Решили переехать на новый сервер.", happened_at=last, title="Планёрка"),
+                text("d_2", "Решили нанять тестировщика.", happened_at=before, title="Планёрка"),
+                text("d_3", "Решили уволить Петра.", ("lead",), happened_at=last),
+                llm_pb2.Document(
+                    document_id="d_chat",
+                    kind=llm_pb2.DOCUMENT_KIND_CHAT,
+                    title="Чат",
+                    turns=llm_pb2.DocumentTurns(turns=chat),
+                ),
+            )
+        )
+        listed = await ask(stub, "Что решили на прошлой неделе?")
+        assert "новый сервер" in listed["text"]
+        assert "(2026-03-11, Планёрка) [1]" in listed["text"]
+        assert listed["cited"] == ["d_1"], "neither another week's nor what only leads may read"
+        again = await ask(stub, "А на позапрошлой неделе?", ("Что решили на прошлой неделе?", listed["text"]))
+        assert again["cited"] == ["d_2"]
+        nothing = await ask(stub, "What did we decide yesterday?")
+        assert nothing["text"].startswith("I don't know")
+        assert not nothing["finished"].answered
+
+        quoted = await ask(stub, "Кто чинит принтер?")
+        assert "Анна: «Принтер чиню я, к пятнице»" in quoted["text"]
+        assert quoted["cited"] == ["d_chat"]
+        assert quoted["finished"].fallback_reason
+        assert quoted["chunks"][0].happened_at == last, "the moment of the message"
+        unknown = await ask(stub, "Сколько стоит принтер?")
+        assert unknown["text"].startswith("Не знаю")
+        assert not unknown["cited"]
+
+
+async def ask(stub, question: str, *history: tuple[str, str]) -> dict:
+    request = llm_pb2.AskRequest(
+        workspace_id=WORKSPACE,
+        question=question,
+        reader=llm_pb2.Reader(person_id="ppl_1"),
+        history=[llm_pb2.Exchange(question=asked, answer=answer) for asked, answer in history],
+        asked_at=Timestamp(seconds=1_773_835_200),  # 18 March 2026
+        time_zone="Europe/Moscow",
+    )
+    found: dict = {"text": "", "chunks": [], "cited": []}
+    async for response in stub.Ask(request, timeout=120):
+        kind = response.WhichOneof("response")
+        if kind == "text":
+            found["text"] += response.text
+        elif kind == "citation":
+            found["chunks"].append(response.citation.chunk)
+            found["cited"].append(response.citation.chunk.document_id)
+        else:
+            found["finished"] = response.finished
+    return found
