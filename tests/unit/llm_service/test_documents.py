@@ -99,3 +99,27 @@ def test_a_half_full_chunk_ends_where_the_subject_changes():
     assert [chunk.text.count("промокоды") for chunk in chunks] == [0, 1]
     assert chunks[0].turn_ids == ("t0", "t1")
     assert chunks[1].turn_ids == ("t1", "t2")
+
+
+def test_a_change_is_only_felt_nearby():
+    said = [f"Мы обсудили задачу номер {n} и решили, что её сделает группа {n * 7 % 13} к сроку." for n in range(200)]
+    turns = [Passage(text, f"t{number}", "Анна") for number, text in enumerate(said)]
+    before = {chunk.chunk_id for chunk in cut_document("w", document(*turns), 450)}
+    changed = [*turns[:20], Passage("А это вставили потом, и оно ни на что не похоже.", "t_new", "Ирина"), *turns[20:]]
+    after = {chunk.chunk_id for chunk in cut_document("w", document(*changed), 450)}
+    assert len(before) > 30
+    assert 0 < len(after - before) <= 6
+    others = {chunk.chunk_id for chunk in cut_document("w", document(*turns, readers=("ppl_1",)), 450)}
+    assert not others & before, "other readers have other vectors"
+
+
+def test_alike_chunks_of_a_document_stay_apart():
+    chunks = cut_document("w", document(Passage("одно и то же", section="а"), Passage("другое", section="б")), 300)
+    again = cut_document("w", document(*(Passage("да", page=page % 2) for page in range(6))), 300)
+    assert len({chunk.chunk_id for chunk in [*chunks, *again]}) == 8
+
+
+def test_a_message_has_its_own_moment():
+    chunks = cut_document("w", document(Passage("да", "t1", "Анна", written_ms=1_760_000_000_000)), 300)
+    assert chunks[0].happened_ms == 1_760_000_000_000
+    assert chunks[0].header == "Планёрка · 2025-10-09"
