@@ -6,10 +6,11 @@ A small language model invents tasks and decisions; these rules find only what w
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
-from textkit.lemmas import detect_language, morphology, spans
+from textkit.lemmas import Token, detect_language, morphology, spans
 
 __all__ = ["Kind", "accepts", "find_cues", "is_small_talk"]
 
@@ -42,6 +43,8 @@ _SPEAKING: Final = frozenset(
     давай давайте смотри смотрите слушай слушайте скажи скажите извини простите подождите стоп начни начните расскажи
     """.split()  # noqa: SIM905 - as above
 )
+_SUBJECT_REACH: Final = 6
+"""Words by which a subject may stand before its verb («Ольга через две недели проведёт обучение»)."""
 _NEEDS: Final = frozenset({"надо", "нужно", "необходимо", "осталось", "должны", "придется"})
 
 _EN_PROMISE: Final = re.compile(
@@ -53,15 +56,15 @@ _EN_PROMISE: Final = re.compile(
 )
 _EN_REQUEST: Final = re.compile(
     r"\b(?:(?:can|could|would|will) you (?!(?:hear|see|imagine|tell|say|explain|repeat|think|remember|like|mind|be"
-    r"|have|do|just)\b)\w+"
+    r"|have(?! (?:the|it|them)\b)|do|just)\b)\w+"
     r"|please (?!note\b|do\b)\w+|you (?:should|need to|have to|will(?: be)?|are going to|guys (?:should"
     r"|need to)) (?!be able|see\b|have\b|know\b|be\b)\w+)",
     re.IGNORECASE,
 )
 _EN_ASSIGNMENT: Final = re.compile(
-    r"(?:^|[,;]\s|\band )(?!(?:Then|This|That|It|There|What|Which|Here|These|Those|They|We|You|One|And|But|So|If"
-    r"|Who|Everyone|Everybody|Nobody)\b)"
-    r"(?:[A-Z][a-z]+|he|she)\s+(?:will(?: be)?|is going to|'s going to|is gonna|has to|needs to)\s+(?!be\s|have\b"
+    r"(?:^|[,;]\s|\b(?:and|so|but|then|that) )(?!(?:Then|This|That|It|There|What|Which|Here|These|Those|They|We|You"
+    r"|One|And|But|So|If|Who|Everyone|Everybody|Nobody)\b)"
+    r"(?:[A-Z][a-z]+|he|she)(?:['’](?:s (?:going to|gonna)|ll)|\s+(?:will(?: be)?|is going to|is gonna|has to|needs to))\s+(?!be\s|have\b"
     r"|need\b|get\b)\w+"
 )
 _EN_NEED: Final = re.compile(
@@ -107,6 +110,12 @@ _RU_RISK: Final = re.compile(
     r"|не хвата\w*)\b",
     re.IGNORECASE,
 )
+_RU_ASKS: Final = re.compile(
+    r"\b(?:с?можешь|с?можете|не мог(?:ла|ли)? бы|возьмешь|возьмете|сделаешь|сделаете|кто)\b|\b(?:ладно|хорошо|окей|ок|да)\?\W*$",
+    re.IGNORECASE,
+)
+"""What makes a Russian question a request: «сможешь посмотреть?», «проверь, ладно?»."""
+_RU_ABLE: Final = re.compile(r"\b(?:с?можешь|с?можете|не мог(?:ла|ли)? бы|прошу|попрошу)\b", re.IGNORECASE)
 _ACCEPTS: Final = re.compile(
     r"^(?:да[,. ]+)?(?:хорошо|договорились|ок(?:ей)?|ладно|принято|сделаю|конечно|без проблем|понял[а]?"
     r"|будет сделано|согласен|согласна|возьму"
@@ -129,9 +138,9 @@ def find_cues(text: str) -> frozenset[Kind]:
     russian = detect_language(text) in ("ru", "mixed")
     kinds = _russian(text) if russian else _english(text)
     if text.rstrip(' "»”').endswith("?"):
-        # "Could you send it?" asks for something to be done; a Russian imperative never stands in a question.
-        kept = {Kind.RISK} if russian else {Kind.REQUEST, Kind.RISK}
-        return frozenset(kinds & kept | {Kind.QUESTION})
+        # "Could you send it?" asks for something to be done. A Russian imperative stands in a question only before «ладно?».
+        asks = not russian or _RU_ASKS.search(text.replace("ё", "е"))
+        return frozenset(kinds & ({Kind.REQUEST, Kind.RISK} if asks else {Kind.RISK}) | {Kind.QUESTION})
     return frozenset(kinds)
 
 
@@ -177,6 +186,10 @@ def _russian_tasks(text: str) -> set[Kind]:
         tag, verb = parse.tag, parse.normal_form.replace("ё", "е")
         if word in _NEEDS and any("INFN" in morphology().parse(later)[0].tag for later in said[place + 1 : place + 4]):
             kinds.add(Kind.NEED)
+            if _named(text, words, range(max(0, place - _SUBJECT_REACH), place), "datv"):
+                kinds.add(Kind.ASSIGNMENT)
+        if word == "буду" and _work_follows(said, place):
+            kinds.add(Kind.PROMISE)
         if "VERB" not in tag or verb in _NOT_A_TASK:
             continue
         if tag.mood == "impr" and "incl" not in str(tag):
@@ -188,26 +201,46 @@ def _russian_tasks(text: str) -> set[Kind]:
         elif (
             tag.tense == "futr"
             and tag.person == "3per"
-            and _is_person(text, words[place - 1].start if place else 0, said, place)
+            and ("кто" in said[max(0, place - _SUBJECT_REACH) : place] or _has_person(text, words, place))
         ):
-            kinds.add(Kind.ASSIGNMENT)
+            kinds.add(Kind.REQUEST if "кто" in said[max(0, place - _SUBJECT_REACH) : place] else Kind.ASSIGNMENT)
     if (
         re.search(r"\b(?:я )?(?:могу|готов[а]?) [а-я]+(?:ть|ти|чь)\b", text, re.IGNORECASE)
         and " не могу" not in text.lower()
     ):
         kinds.add(Kind.PROMISE)
+    if _RU_ABLE.search(text.replace("ё", "е")) and any("INFN" in morphology().parse(word)[0].tag for word in said):
+        kinds.add(Kind.REQUEST)
     if re.search(
-        r"\bза (?:мной|тобой|[А-ЯЁ][а-яё]+(?:ой|ом|ей|ем))\b|\bна (?:мне|тебе)\b|\bтебе (?:задача|нужно|надо)\b", text
+        r"\b(?i:за) (?:мной|тобой|[А-ЯЁ][а-яё]+(?:ой|ом|ей|ем))\b|\b(?i:на) (?:мне|тебе)\b"
+        r"|\b(?i:тебе) (?:задача|нужно|надо)\b",
+        text,
     ):
         kinds.add(Kind.ASSIGNMENT)
     return kinds
 
 
-def _is_person(text: str, start: int, said: list[str], place: int) -> bool:
-    """Tell whether the word before the verb, or two before it, is written as a name or is a pronoun for a person."""
-    if not place:
-        return False
-    near = said[max(0, place - 2) : place]
-    if any(word in ("он", "она", "ты", "они") for word in near):
+def _work_follows(said: Sequence[str], place: int) -> bool:
+    """Tell whether an infinitive that names work stands right behind «буду»."""
+    for word in said[place + 1 : place + 3]:
+        parse = morphology().parse(word)[0]
+        if "INFN" in parse.tag:
+            return parse.normal_form.replace("ё", "е") not in _NOT_A_TASK
+    return False
+
+
+def _has_person(text: str, words: Sequence[Token], place: int) -> bool:
+    """Tell whether the subject of the verb is a person: a pronoun close to it, or a name in the nominative in its clause."""
+    if any(token.word in ("он", "она", "ты", "они") for token in words[max(0, place - 2) : place]):
         return True
-    return text[start].isupper() and "Name" in morphology().parse(said[place - 1])[0].tag
+    before = _named(text, words, range(max(0, place - _SUBJECT_REACH), place), "nomn")
+    return before or _named(text, words, range(place + 1, min(len(words), place + 3)), "nomn")
+
+
+def _named(text: str, words: Sequence[Token], places: range, case: str) -> bool:
+    """Tell whether one of the words is written as a name, in this case."""
+    return any(
+        text[words[place].start].isupper()
+        and any("Name" in parse.tag and case in parse.tag for parse in morphology().parse(words[place].word))
+        for place in places
+    )

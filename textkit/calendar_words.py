@@ -65,7 +65,7 @@ _NUMBER_RU: Final = (
 _NUMBER_EN: Final = "a couple of|couple of|a|an|one|two|three|four|five|six|seven|eight|nine|ten"
 _AMOUNT: Final = rf"(?:(?P<amount>\d{{1,3}}|{_NUMBER_RU}|{_NUMBER_EN})\s+)"
 _UNIT: Final = (
-    r"(?P<unit>рабоч[а-я]+\s+д(?:ень|ня|ней)|день|дня|дней|дню|сутки|суток|недел[юиье]|недель|месяц(?:а|ев)?"
+    r"(?P<unit>рабоч[а-я]+\s+д(?:ень|ня|ней)|день|дня|дней|дню|сутки|суток|недел[юиье]|недель|недельк[иу]|неделек|месяц(?:а|ев)?"
     r"|(?:working|business)\s+days?|days?|weeks?|months?)\b"
 )
 _AMOUNTS: Final = {
@@ -102,6 +102,11 @@ DAY_OF_MONTH_DIGITS: Final = re.compile(
     r"(?<=[ко] )(?P<day>[0-3]?\d-?(?:му|ому|го|ого))\b(?!\s+[а-я]*(?:этап|верси|спринт|квартал|час))"
 )
 DAY_OF_MONTH_RU: Final = re.compile(rf"\b(?P<day>[0-3]?\d(?:-?го|-?му|-?е)?|{_ORD_RU})\s+числ[ауо]\b")
+DAY_OF_MONTH_AFTER: Final = re.compile(
+    rf"(?<=(?:к|о) )(?P<day>{_ORD_RU.replace('?:ого|его|ому|ему|ое|ее|ье|ьего|ьему', '?:ого|его|ому|ему|ьего|ьему')})"
+    r"(?=\s*(?:[.,;!?)]|$|\b(?:сделаю|сдам|пришлю|будет|все|нужно|надо)\b))"
+)
+"""«до тридцать первого» with nothing behind it that the number could belong to («к первому этажу»)."""
 DAY_OF_MONTH_EN: Final = re.compile(rf"(?<=(?:by|on) the )(?P<day>[0-3]?\d(?:st|nd|rd|th)|{_ORD_EN})\b(?!\s+[a-z])")
 NIGHT_RU: Final = re.compile(
     r"\bв\s+ночь\s+(?:с\s+[а-я]+\s+)?на\s+(?P<which>(?:следующ|эт)[а-я]+\s+)?"
@@ -139,6 +144,9 @@ AGO: Final = re.compile(rf"\b{_AMOUNT}?{_UNIT}\s+(?:назад|ago)\b")
 PERIOD_END: Final = re.compile(
     rf"\b(?:конц[ауе]|the\s+end\s+of(?:\s+the)?|end\s+of(?:\s+the)?)\s+{_WHICH}"
     r"(?P<period>дня|рабочего\s+дня|недели|месяца|квартала|года|day|week|month|quarter|year)\b"
+)
+MONTH_END: Final = re.compile(
+    rf"\b(?:конц[ауе]\s+{_MONTH_RU}|(?:the\s+end\s+of|end\s+of)\s+{_MONTH_EN.replace('(?P<month>', '(?P<month_en>')}){_YEAR}"
 )
 PERIOD_END_SHORT: Final = re.compile(r"\b(?P<which>)(?P<period>eod|eow|eom|cob)\b")
 PERIOD: Final = re.compile(

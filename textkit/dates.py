@@ -181,6 +181,12 @@ def _period_end(match: "re.Match[str]", reference: date) -> date | None:
     return date(reference.year + step, 12, 31)
 
 
+def _end_of_month(match: "re.Match[str]", reference: date) -> date | None:
+    month = words.month_number(match["month"] or match["month_en"])
+    first = _calendar_day(1, month, int(match["year"]) if match["year"] else None, reference.replace(day=1))
+    return None if first is None else _month_end(first)
+
+
 def _add_months(day: date, months: int) -> date:
     index = day.year * 12 + day.month - 1 + months
     first = date(index // 12, index % 12 + 1, 1)
@@ -207,6 +213,7 @@ _RULES: Final[tuple[tuple["re.Pattern[str]", Resolver, DateKind], ...]] = (
     (words.NUMERIC, _numeric, DateKind.POINT),
     (words.NIGHT_RU, _weekday, DateKind.POINT),
     (words.AGO, _ago, DateKind.PAST),
+    (words.MONTH_END, _end_of_month, DateKind.DEADLINE),
     (words.PERIOD_END, _period_end, DateKind.DEADLINE),
     (words.PERIOD_END_SHORT, _period_end, DateKind.DEADLINE),
     (words.WITHIN, _after, DateKind.DEADLINE),
@@ -219,6 +226,7 @@ _RULES: Final[tuple[tuple["re.Pattern[str]", Resolver, DateKind], ...]] = (
     (words.PERIOD, _period_end, DateKind.WINDOW),
     (words.RELATIVE, _relative_day, DateKind.POINT),
     (words.DAY_OF_MONTH_RU, _day_of_month, DateKind.POINT),
+    (words.DAY_OF_MONTH_AFTER, _day_of_month, DateKind.POINT),
     (words.DAY_OF_MONTH_DIGITS, _day_of_month, DateKind.POINT),
     (words.DAY_OF_MONTH_EN, _day_of_month, DateKind.POINT),
 )
