@@ -65,6 +65,10 @@ def _srt(detail: meeting_pb2.MeetingDetail) -> str:
     return "\n".join(blocks)
 
 
+def _minutes(detail: meeting_pb2.MeetingDetail) -> str:
+    return f"{detail.summary.finished.minutes or detail.summary.overview}\n"
+
+
 def _rttm(detail: meeting_pb2.MeetingDetail) -> str:
     recording = detail.meeting.meeting_id
     return "".join(
@@ -107,6 +111,7 @@ FORMATS: Final[Mapping[str, Callable[[meeting_pb2.MeetingDetail], str]]] = {
     "json": _json,
     "jsonl": _json_lines,
     "txt": _text,
+    "md": _minutes,
 }
 """What a meeting can become, by the name of the format, which is also the suffix of its files."""
 _TIMED: Final = frozenset({"vtt", "srt", "rttm"})

@@ -26,6 +26,7 @@ from cli import (
     mesh_commands,
     models_command,
     people,
+    templates,
     workspace,
 )
 from cli.errors import UsageWrong
@@ -58,6 +59,7 @@ def build() -> typer.Typer:
     app.add_typer(meetings.app, name="meeting")
     for part in (decisions, boards, knowledge, people, workspace):
         part.register(app)
+    app.add_typer(templates.app, name="template")
     app.add_typer(models_command.app, name="models")
     app.add_typer(config_command.app, name="config")
     app.add_typer(evaluate.app, name="eval")

@@ -62,6 +62,15 @@ Started = Annotated[
 Participants = Annotated[
     list[str] | None, typer.Option("--participant", help="Name of somebody who takes part; repeatable.")
 ]
+Template = Annotated[
+    str, typer.Option("--template", help="Template of the summary; `planerka template list` shows them.")
+]
+SummaryLanguage = Annotated[
+    str,
+    typer.Option(
+        "--summary-language", help="Language of the summary, ru or en; that of the meeting where it is empty."
+    ),
+]
 Strategy = Annotated[str, typer.Option("--strategy", help=f"How to sum up: {', '.join(_STRATEGIES)}.")]
 
 
@@ -74,6 +83,8 @@ def meeting_config(
     started: datetime | None = None,
     participants: list[str] | None = None,
     strategy: str = "",
+    template: str = "",
+    summary_language: str = "",
 ) -> meeting_pb2.MeetingConfig:
     """Return how a new meeting is treated.
 
@@ -90,6 +101,8 @@ def meeting_config(
         started_at=from_datetime(started.astimezone()) if started is not None else None,
         participants=participants or [],
         summary_strategy=_STRATEGIES.get(strategy),
+        template=template,
+        summary_language=summary_language,
         idempotency_key=fresh_key(),
     )
 
@@ -138,6 +151,8 @@ def stream(
     date: Started = None,
     participant: Participants = None,
     strategy: Strategy = "",
+    template: Template = "",
+    summary_language: SummaryLanguage = "",
     wait: Annotated[bool, typer.Option(help="Stay until the proposals are there.")] = True,
     as_json: AsJson = False,
 ) -> None:
@@ -163,6 +178,8 @@ def stream(
                 started=date,
                 participants=participant,
                 strategy=strategy,
+                template=template,
+                summary_language=summary_language,
             )
             output.note("meeting.listening") if file is None else output.note("meeting.sending", name=file.name)
             live = LiveStream(
@@ -189,6 +206,8 @@ def import_(
     date: Started = None,
     participant: Participants = None,
     strategy: Strategy = "",
+    template: Template = "",
+    summary_language: SummaryLanguage = "",
     wait: Annotated[bool, typer.Option(help="Stay until the proposals are there.")] = True,
     as_json: AsJson = False,
 ) -> None:
@@ -206,6 +225,8 @@ def import_(
                 started=date,
                 participants=participant,
                 strategy=strategy,
+                template=template,
+                summary_language=summary_language,
             )
             with output.status("meeting.sending", name=file.name):
                 meeting = await import_file(client, file, config, file_format)
@@ -274,7 +295,7 @@ def export_(
     ] = "",
     to: Annotated[Path | None, typer.Option("--output", help="File to write; standard output by default.")] = None,
 ) -> None:
-    """Write a meeting as subtitles, speaker stretches (RTTM), JSON or plain text."""
+    """Write a meeting as subtitles, speaker stretches (RTTM), JSON, plain text, or its minutes as Markdown."""
     session = session_of(context)
     if form and form not in FORMATS:
         raise UsageWrong(f"There is no format {form!r}; choose one of: {', '.join(FORMATS)}.")

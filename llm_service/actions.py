@@ -19,6 +19,7 @@ __all__ = ["Due", "Findings", "Remark", "Task", "find_remarks", "plain"]
 
 _MOST_TASKS: Final = 4
 _MOST_REMARKS: Final = 3
+_LINES_PER_FINDING: Final = 10
 _FEWEST_WORDS: Final = 3
 _SHORT: Final = 7
 """Words up to which a request right after a promise only confirms it («Хорошо, бери сразу после авторизации»)."""
@@ -88,11 +89,13 @@ def find_remarks(talk: Talk, lines: Sequence[Line]) -> Findings:
     questions = [
         line for place, line in enumerate(lines) if Kind.QUESTION in cues[place] and _stays_open(lines, cues, place)
     ]
+    # Who speaks long about one thing decides more; a talk full of "we'll see" is not all decisions.
+    most = max(_MOST_REMARKS, len(lines) // _LINES_PER_FINDING)
     return Findings(
-        tuple(tasks[:_MOST_TASKS]),
-        _remarks(Kind.DECISION, decisions),
-        _remarks(Kind.QUESTION, questions),
-        _remarks(Kind.RISK, risks),
+        tuple(_clearest(tasks, max(_MOST_TASKS, len(lines) // _LINES_PER_FINDING))),
+        _remarks(Kind.DECISION, decisions, most),
+        _remarks(Kind.QUESTION, questions, most),
+        _remarks(Kind.RISK, risks, most),
     )
 
 
@@ -102,8 +105,21 @@ def plain(text: str) -> str:
     return bare[:1].upper() + bare[1:]
 
 
-def _remarks(kind: Kind, lines: Sequence[Line]) -> tuple[Remark, ...]:
-    return tuple(Remark(kind, (line,), plain(_clauses(line.text, frozenset({kind})))) for line in lines[:_MOST_REMARKS])
+def _remarks(kind: Kind, lines: Sequence[Line], most: int) -> tuple[Remark, ...]:
+    strength = {line.number: len(set(lemmas(line.text))) for line in lines}
+    kept = sorted(sorted(lines, key=lambda line: -strength[line.number])[:most], key=lambda line: line.number)
+    return tuple(Remark(kind, (line,), plain(_clauses(line.text, frozenset({kind})))) for line in kept)
+
+
+def _clearest(tasks: Sequence[Task], most: int) -> list[Task]:
+    """Return at most so many tasks, in order: first those with an owner and a day, then those that say most."""
+
+    def clearness(task: Task) -> tuple[int, int]:
+        said = {word for line in task.lines for word in lemmas(line.text)}
+        return bool(task.owner_name) + bool(task.due), len(said)
+
+    places = sorted(range(len(tasks)), key=lambda place: clearness(tasks[place]), reverse=True)[:most]
+    return [tasks[place] for place in sorted(places)]
 
 
 def _clauses(text: str, kinds: frozenset[Kind]) -> str:

@@ -17,19 +17,19 @@ PlanerkaError
 │   ├── OutsideRefused        FAILED_PRECONDITION  the model is outside the workspace's perimeter
 │   ├── PromptTooLong         FAILED_PRECONDITION  prompt and answer do not fit the model's window
 │   ├── ProviderUnknown       FAILED_PRECONDITION  the workspace chose a provider that the settings do not name
-│   └── TalkTooLong           FAILED_PRECONDITION  the talk does not fit the model's window
+│   ├── TalkTooLong           FAILED_PRECONDITION  the talk does not fit the model's window
+│   └── TooManyTemplates      FAILED_PRECONDITION  the workspace has as many templates as it may have
 ├── InvalidArgument
 │   ├── LanguageUnknown       INVALID_ARGUMENT     a language that is not offered
+│   ├── TemplateInvalid       INVALID_ARGUMENT     a template that is broken, or uses what templates may not
 │   ├── TimeZoneUnknown       INVALID_ARGUMENT     a time zone that does not exist
 │   ├── TextNotUtf8           INVALID_ARGUMENT     an uploaded text that is not UTF-8
 │   ├── FileBroken            INVALID_ARGUMENT     an uploaded PDF or Word document that cannot be opened
 │   ├── FileEncrypted         INVALID_ARGUMENT     one with a password
 │   ├── FileTooLarge          INVALID_ARGUMENT     one that unpacks to too much
 │   └── FileWithoutText       INVALID_ARGUMENT     one without text, such as a scan
-├── NotFound
-│   └── TemplateUnknown       NOT_FOUND            a template that the workspace does not have
-└── Unimplemented
-    └── StrategyNotBuilt      UNIMPLEMENTED        a strategy that is not built
+└── NotFound
+    └── TemplateUnknown       NOT_FOUND            a template that the workspace does not have
 """
 
 from __future__ import annotations
@@ -43,7 +43,6 @@ from mesh.errors import (
     InvalidArgument,
     NotFound,
     NotReady,
-    Unimplemented,
 )
 
 __all__ = [
@@ -62,11 +61,12 @@ __all__ = [
     "ProviderFailed",
     "ProviderTooSlow",
     "ProviderUnknown",
-    "StrategyNotBuilt",
     "TalkTooLong",
+    "TemplateInvalid",
     "TemplateUnknown",
     "TextNotUtf8",
     "TimeZoneUnknown",
+    "TooManyTemplates",
     "VectorsUnusable",
 ]
 
@@ -157,6 +157,18 @@ class TalkTooLong(FailedPrecondition):
     default_reason = "TALK_TOO_LONG"
 
 
+class TooManyTemplates(FailedPrecondition):
+    """A workspace has as many templates of its own as it may have."""
+
+    default_reason = "TOO_MANY_TEMPLATES"
+
+
+class TemplateInvalid(InvalidArgument):
+    """A template that is no Jinja2, or uses more of it than templates may; the message names the line."""
+
+    default_reason = "TEMPLATE_INVALID"
+
+
 class LanguageUnknown(InvalidArgument):
     """A language in which the service does not write."""
 
@@ -203,9 +215,3 @@ class TemplateUnknown(NotFound):
     """A template that the workspace does not have."""
 
     default_reason = "TEMPLATE_UNKNOWN"
-
-
-class StrategyNotBuilt(Unimplemented):
-    """A way to sum up that is not built yet."""
-
-    default_reason = "STRATEGY_NOT_BUILT"

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from llm_service.actions import Findings, find_remarks, plain
 from llm_service.cues import Kind, find_cues
-from llm_service.evidence import Quote, quote_lines
 from llm_service.talk import Line, Talk
 from llm_service.texts import attributed
 from llm_service.topics import weights_of
@@ -41,17 +40,17 @@ class Extract:
 
     lines: tuple[Line, ...]
     title: str
-    text: str
-    quotes: tuple[Quote, ...]
     ranked: tuple[Line, ...]
     """All lines of the topic, the most telling first."""
+    chosen: tuple[Line, ...]
+    """The most telling ones, in the order of the talk."""
     room: int
     """Sentences that a summary of this topic should have at most."""
     found: Findings
 
 
-def extract_topic(talk: Talk, lines: Sequence[Line], vectors: Vectors, language: str) -> Extract:
-    """Return the most telling sentences of a topic, in order, each with who said it.
+def extract_topic(talk: Talk, lines: Sequence[Line], vectors: Vectors) -> Extract:
+    """Return a topic with its most telling sentences.
 
     A sentence tells much when it is near the middle of the topic (cosine with the sum of all vectors), has many words with a meaning,
     and says what was decided, promised, asked for or feared.
@@ -69,13 +68,11 @@ def extract_topic(talk: Talk, lines: Sequence[Line], vectors: Vectors, language:
     scores = weights * (0.5 + 0.5 * spread) + np.array(bonus, dtype=np.float32) * weights
     ranked = tuple(lines[place] for place in np.argsort(-scores, kind="stable"))
     room = max(_FEWEST_SENTENCES, min(_MOST_SENTENCES, -(-len(lines) // _LINES_PER_SENTENCE)))
-    chosen = sorted(ranked[:room], key=lambda line: line.number)
     return Extract(
         tuple(lines),
         _title(lines, ranked),
-        " ".join(attribute(line, language) for line in chosen),
-        quote_lines(talk, chosen),
         ranked,
+        tuple(sorted(ranked[:room], key=lambda line: line.number)),
         room,
         find_remarks(talk, lines),
     )

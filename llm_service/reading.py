@@ -18,13 +18,27 @@ from llm_service.knowledge import Access, Narrowed
 from llm_service.perimeter import Call, Perimeter
 from llm_service.prompts import LANGUAGES
 from llm_service.questions import Exchange, Question
+from llm_service.strategies import Strategy
 from llm_service.talk import Said, Talk, Timing
+from llm_service.templates import Template
 from mesh.errors import Violation
 from mesh.times import to_datetime, to_seconds
 from textkit.lemmas import detect_language, question_language
 from textkit.people import Person, find_people
 
-__all__ = ["access", "call", "document", "language", "narrowed", "person_id", "question", "talk", "zone"]
+__all__ = [
+    "access",
+    "call",
+    "document",
+    "language",
+    "narrowed",
+    "person_id",
+    "question",
+    "strategy",
+    "talk",
+    "template",
+    "zone",
+]
 
 _VOICE: Final = "voice:"
 """Prefix of the keys of speakers who are in no list of people."""
@@ -86,6 +100,17 @@ def language(asked: str) -> str:
             violations=[Violation("language", f"must be empty or one of {', '.join(LANGUAGES)}")],
         )
     return asked
+
+
+def strategy(asked: int) -> Strategy:
+    """Return how to sum up; AUTO where nothing was asked for."""
+    name = llm_pb2.SummaryStrategy.Name(asked).removeprefix("SUMMARY_STRATEGY_").lower()  # type: ignore[arg-type]  # a number
+    return Strategy.AUTO if name == "unspecified" else Strategy(name)
+
+
+def template(message: llm_pb2.Template) -> Template:
+    """Return a template."""
+    return Template(message.name, message.title, message.guidance, message.layout, strategy(message.strategy))
 
 
 def zone(name: str) -> tzinfo:

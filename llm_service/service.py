@@ -16,6 +16,7 @@ from llm_service.providers import Providers
 from llm_service.servicer import LlmServicer
 from llm_service.settings import LlmSettings
 from llm_service.summary import Summarizer
+from llm_service.templates import Templates
 from mesh.errors import NotReady
 from mesh.logs import get_logger
 from models import Store, StoreError, default_root
@@ -50,6 +51,7 @@ class LlmHosted:
         self._model: Providers | None = None
         self._ledger = Ledger(settings.folder() / "calls.sqlite")
         self._knowledge: Knowledge | None = None
+        self._templates: Templates | None = None
 
     @property
     def names(self) -> Sequence[str]:
@@ -69,6 +71,9 @@ class LlmHosted:
         knowledge = Knowledge(self._settings, embedder)
         self._knowledge = knowledge
         await knowledge.open()
+        templates = Templates(self._settings.folder())
+        await templates.open()
+        self._templates = templates
         await self._ledger.open()
         model = Providers(self._settings, self._ledger) if self._settings.all_providers() else None
         # Before it is open, so that a start that fails half-way gives back what it took.
@@ -79,8 +84,11 @@ class LlmHosted:
             model,
             embedder,
             knowledge,
-            Summarizer(model, embedder, self._settings.topic_tokens),
+            Summarizer(
+                model, embedder, self._settings.topic_tokens, self._settings.summary_seconds, self._settings.threads
+            ),
             Answerer(model, knowledge, self._settings.answer_tokens),
+            templates,
         )
 
     async def check(self) -> None:
@@ -97,6 +105,9 @@ class LlmHosted:
             await self._model.close()
             self._model = None
         await self._ledger.close()
+        if self._templates is not None:
+            await self._templates.close()
+            self._templates = None
         if self._knowledge is not None:
             await self._knowledge.close()
             self._knowledge = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Final, TypeAlias
 
 import grpc
@@ -12,13 +12,14 @@ from planerka.llm.v1 import llm_pb2, llm_pb2_grpc
 
 from llm_service import reading, writing
 from llm_service.answers import Answered, Answerer
-from llm_service.errors import StrategyNotBuilt, TemplateUnknown
 from llm_service.knowledge import Knowledge, Written
 from llm_service.perimeter import enter
 from llm_service.prompts import LANGUAGES
 from llm_service.providers import Providers
 from llm_service.settings import LlmSettings
-from llm_service.summary import Progress, Strategy, Summarizer
+from llm_service.strategies import Strategy
+from llm_service.summary import Progress, Summarizer
+from llm_service.templates import Template, Templates
 from mesh.database import once
 from mesh.errors import NotReady
 from textkit.embedder import Embedder
@@ -27,14 +28,7 @@ __all__ = ["LlmServicer"]
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
-_DEFAULT_TEMPLATE: Final = "default"
 _DEFAULT_LIMIT: Final = 10
-_BUILT: Final = {
-    llm_pb2.SUMMARY_STRATEGY_UNSPECIFIED: Strategy.AUTO,
-    llm_pb2.SUMMARY_STRATEGY_AUTO: Strategy.AUTO,
-    llm_pb2.SUMMARY_STRATEGY_MAP_REDUCE: Strategy.MAP_REDUCE,
-    llm_pb2.SUMMARY_STRATEGY_EXTRACTIVE: Strategy.EXTRACTIVE,
-}
 
 
 class LlmServicer(llm_pb2_grpc.LlmServiceServicer):
@@ -44,6 +38,7 @@ class LlmServicer(llm_pb2_grpc.LlmServiceServicer):
         self._settings = settings
         self._model: Providers | None = None
         self._parts: tuple[Embedder, Knowledge, Summarizer, Answerer] | None = None
+        self._templates: Templates | None = None
 
     def open(
         self,
@@ -52,8 +47,10 @@ class LlmServicer(llm_pb2_grpc.LlmServiceServicer):
         knowledge: Knowledge,
         summarizer: Summarizer,
         answerer: Answerer,
+        templates: Templates,
     ) -> None:
         """Take what the answers are made with."""
+        self._templates = templates
         self._model = model
         self._parts = (embedder, knowledge, summarizer, answerer)
 
@@ -63,23 +60,61 @@ class LlmServicer(llm_pb2_grpc.LlmServiceServicer):
         """Stream progress, then the summary."""
         del context
         enter(reading.call(request, "summary"))
-        if request.template not in ("", _DEFAULT_TEMPLATE):
-            raise TemplateUnknown(
-                f"The workspace has no template {request.template!r}; leave it empty for the default one.",
-                resource=("template", request.template),
-            )
-        strategy = _BUILT.get(request.strategy)
-        if strategy is None:
-            name = llm_pb2.SummaryStrategy.Name(request.strategy)
-            raise StrategyNotBuilt(f"{name} is not built yet; use SUMMARY_STRATEGY_AUTO.", metadata={"strategy": name})
+        template = await self._opened_templates().find(request.workspace_id, request.template)
+        strategy = reading.strategy(request.strategy)
+        strategy = template.strategy if strategy is Strategy.AUTO else strategy
         talk = reading.talk(request)
         language = reading.language(request.language) or talk.language
-        async for step in self._opened()[2].summarize(talk, language, strategy):
+        guidance = template.guide({"title": talk.title, "language": language, "people": list(talk.names.values())})
+        async for step in self._opened()[2].summarize(talk, language, strategy, guidance):
             if isinstance(step, Progress):
                 yield llm_pb2.SummarizeResponse(progress=writing.progress(step))
             else:
-                for response in writing.Minutes(request.meeting_id, talk).responses(step, self._model):
+                minutes = writing.Minutes(request.meeting_id, talk, template)
+                for response in await asyncio.to_thread(minutes.responses, step, self._model):
                     yield response
+
+    async def ListTemplates(  # noqa: N802
+        self, request: llm_pb2.ListTemplatesRequest, context: Context
+    ) -> llm_pb2.ListTemplatesResponse:
+        """List the templates of a workspace."""
+        del context
+        found = await self._opened_templates().list(request.workspace_id)
+        return llm_pb2.ListTemplatesResponse(templates=[writing.template(one) for one in found])
+
+    async def PutTemplate(  # noqa: N802
+        self, request: llm_pb2.PutTemplateRequest, context: Context
+    ) -> llm_pb2.PutTemplateResponse:
+        """Write a template."""
+        del context
+        key = f"{request.workspace_id}\x1f{request.idempotency_key}"
+        answer = llm_pb2.PutTemplateResponse()
+
+        def remember(connection: sqlite3.Connection, write: Callable[[], Template]) -> None:
+            def work() -> llm_pb2.PutTemplateResponse:
+                return llm_pb2.PutTemplateResponse(template=writing.template(write()))
+
+            answer.CopyFrom(once(connection, "PutTemplate", key, request, llm_pb2.PutTemplateResponse, work))
+
+        await self._opened_templates().put(request.workspace_id, reading.template(request.template), remember)
+        return answer
+
+    async def DeleteTemplate(  # noqa: N802
+        self, request: llm_pb2.DeleteTemplateRequest, context: Context
+    ) -> llm_pb2.DeleteTemplateResponse:
+        """Delete a template."""
+        del context
+        key = f"{request.workspace_id}\x1f{request.idempotency_key}"
+        answer = llm_pb2.DeleteTemplateResponse()
+
+        def remember(connection: sqlite3.Connection, remove: Callable[[], bool]) -> None:
+            def work() -> llm_pb2.DeleteTemplateResponse:
+                return llm_pb2.DeleteTemplateResponse(deleted=remove())
+
+            answer.CopyFrom(once(connection, "DeleteTemplate", key, request, llm_pb2.DeleteTemplateResponse, work))
+
+        await self._opened_templates().delete(request.workspace_id, request.name, remember)
+        return answer
 
     async def UpsertDocuments(  # noqa: N802
         self, request: llm_pb2.UpsertDocumentsRequest, context: Context
@@ -176,9 +211,8 @@ class LlmServicer(llm_pb2_grpc.LlmServiceServicer):
         del request, context
         embedder = self._opened()[0]
         model = self._model
-        strategies = [llm_pb2.SUMMARY_STRATEGY_AUTO, llm_pb2.SUMMARY_STRATEGY_EXTRACTIVE]
-        if model is not None:
-            strategies.append(llm_pb2.SUMMARY_STRATEGY_MAP_REDUCE)
+        usable = list(Strategy) if model is not None else [Strategy.AUTO, Strategy.EXTRACTIVE]
+        strategies = [writing.strategy(one) for one in usable]
         return llm_pb2.GetCapabilitiesResponse(
             model=model.name if model else "",
             provider=model.provider if model else "",
@@ -202,6 +236,11 @@ class LlmServicer(llm_pb2_grpc.LlmServiceServicer):
         before = request.before.ToMilliseconds() if request.HasField("before") else None
         took = await self._model.took(request.workspace_id, after, before)
         return llm_pb2.GetUsageResponse(usage=[writing.took(one) for one in took])
+
+    def _opened_templates(self) -> Templates:
+        if self._templates is None:
+            raise NotReady("The models are still loading.")
+        return self._templates
 
     def _opened(self) -> tuple[Embedder, Knowledge, Summarizer, Answerer]:
         if self._parts is None:

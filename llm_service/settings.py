@@ -154,6 +154,11 @@ class LlmSettings(Section):
     topic_tokens: int = Field(
         1500, ge=200, description="Tokens of talk that one call of the model gets at most when it sums up."
     )
+    summary_seconds: float = Field(
+        1800.0,
+        gt=0,
+        description="Seconds that the strategy AUTO may plan for one summary; what would take longer is told in its own sentences.",
+    )
     answer_tokens: int = Field(
         600, ge=200, description="Tokens of sources that one call of the model gets at most when it answers."
     )

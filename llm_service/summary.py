@@ -1,58 +1,37 @@
-"""The parts of a summary and how a whole one is made: topics, then each topic on its own, then neighbours joined."""
+"""A whole summary: the talk cut, each piece written up, the pieces joined, and everything told in a few sentences."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Final
 
-import numpy as np
-
-from llm_service.actions import Remark, Task
-from llm_service.cues import Kind, find_cues, is_small_talk
-from llm_service.errors import NoLanguageModel, ProviderFailed, ProviderTooSlow
-from llm_service.evidence import Quote
-from llm_service.extract import Extract, Vectors, extract_topic
+from llm_service.checks import Checks
+from llm_service.digest import digest
+from llm_service.errors import ModelOutputInvalid, ProviderFailed, ProviderTooSlow, TalkTooLong
+from llm_service.extract import Extract
 from llm_service.generation import ChatModel, Usage
-from llm_service.minutes import write_topic
+from llm_service.minutes import MOST_TOPICS, Minutes, answer_tokens
+from llm_service.parts import Part, Sentence, extracted, join_neighbours, join_subjects, join_titles, text_of
+from llm_service.strategies import Choice, Pace, Size, Strategy, choose
+from llm_service.stretches import Cutting, by_speaker, cut, stretches
 from llm_service.talk import Line, Talk
-from llm_service.texts import overview
-from llm_service.topics import cut_topics, weights_of
+from llm_service.texts import overview, unnamed
 from mesh.logs import get_logger
 from textkit.embedder import Embedder
-from textkit.lemmas import lemmas
 
-__all__ = ["Part", "Progress", "Strategy", "Summarizer", "Summary"]
+__all__ = ["Progress", "Summarizer", "Summary"]
 
-_SAME_SUBJECT: Final = 0.6
-_SAYS_SOMETHING: Final = 0.6
-"""Weight of all sentences of a topic below which it is small talk."""
-
-
-class Strategy(StrEnum):
-    """Ways that are built."""
-
-    AUTO = "auto"
-    MAP_REDUCE = "map_reduce"
-    EXTRACTIVE = "extractive"
-
-
-@dataclass(frozen=True)
-class Part:
-    """One topic."""
-
-    title: str
-    text: str
-    lines: tuple[Line, ...]
-    """All lines of the topic but greetings."""
-    quotes: tuple[Quote, ...]
-    """What its sentences rest on."""
-    tasks: tuple[Task, ...] = ()
-    decisions: tuple[Remark, ...] = ()
-    questions: tuple[Remark, ...] = ()
-    risks: tuple[Remark, ...] = ()
+_SHORT: Final = 3
+"""Parts up to which a list of their titles is overview enough."""
+_OVERVIEW_SENTENCES: Final = 6
+_OVERVIEW_TOKENS: Final = 2500
+_STUFF_TOPICS: Final = 10
+_MOST_INVALID: Final = 3
+"""Answers out of shape in one summary after which the model is given up."""
+_LETTERS_PER_TOKEN: Final = 2
+"""Fewer letters than any tokenizer of Russian or English puts into a token, for counting without a model."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +52,23 @@ class Summary:
     overview: str
     language: str
     strategy: Strategy
+    overview_lines: tuple[Line, ...] = ()
+    """What the sentences of the overview rest on; empty where it only counts and lists."""
     dropped: int = 0
     usage: Usage = field(default_factory=Usage)
     fallback_reason: str = ""
+
+
+Step = Callable[[Minutes, list[Part]], Awaitable[list[Part]]]
+"""Writes one piece up; gets all parts so far, and returns them with its own."""
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """What one call of the model writes up, and what stands in its place where the model fails."""
+
+    write: Step
+    extracts: tuple[Part, ...]
 
 
 class Summarizer:
@@ -85,159 +78,178 @@ class Summarizer:
         model: The language model; without one only extracts are made.
         embedder: For the topics.
         topic_tokens: Most tokens of talk in one call of the model.
+        patience: Seconds that AUTO may plan for.
+        threads: Threads of an embedded model.
     """
 
-    def __init__(self, model: ChatModel | None, embedder: Embedder, topic_tokens: int) -> None:
+    def __init__(
+        self,
+        model: ChatModel | None,
+        embedder: Embedder,
+        topic_tokens: int,
+        patience: float = 1800.0,
+        threads: int = 2,
+    ) -> None:
         self._model = model
         self._embedder = embedder
         self._topic_tokens = topic_tokens
+        self._patience = patience
+        self._pace = Pace(embedded=model is not None and model.provider == "embedded", threads=threads)
         self._log = get_logger(__name__)
 
-    async def summarize(self, talk: Talk, language: str, asked: Strategy) -> AsyncIterator[Progress | Summary]:
+    async def summarize(
+        self, talk: Talk, language: str, asked: Strategy, guidance: str = ""
+    ) -> AsyncIterator[Progress | Summary]:
         """Yield progress, and at last the summary.
 
         Args:
             talk: The talk.
             language: Language to write in, `ru` or `en`.
             asked: How to sum up.
+            guidance: What the template of the workspace tells the model to look at.
 
         Raises:
-            NoLanguageModel: MAP_REDUCE was asked for, and the settings name no model.
+            NoLanguageModel: A strategy was asked for that needs a model, and the settings name none.
+            TalkTooLong: STUFF was asked for, and the talk does not fit the model's window.
             ModelOutputInvalid: The model keeps answering out of shape.
         """
-        strategy, reason = self._choose(asked, talk)
-        yield Progress(0, 0, strategy, reason)
-        lines = talk.lines
-        vectors = await asyncio.to_thread(self._embedder.embed_passages, [line.text for line in lines])
-        topics = await self._stretches(talk, await asyncio.to_thread(cut_topics, lines, vectors))
-        topics = [topic for topic in _with_their_openings(topics) if _says_something(topic)]
+        minutes = None
+        if self._model is not None:
+            minutes = Minutes(self._model, Checks(talk, self._embedder, language), language, guidance)
+        choose(asked, Size(0, 0, 0, 0, 0), self._model, self._pace, self._patience)
+        vectors = await asyncio.to_thread(self._embedder.embed_passages, [line.text for line in talk.lines])
+        room = self._topic_tokens if minutes is None else await minutes.room("stretch", MOST_TOPICS, self._topic_tokens)
+        cutting = await cut(talk, vectors, room, _estimated if minutes is None else minutes.count)
+        choice = await self._choose(asked, cutting, room, minutes)
+        pieces = await self._pieces(choice.strategy, talk, cutting, room, language)
+        if choice.strategy is Strategy.STUFF and minutes is not None:
+            await self._require_fit(cutting, minutes)
+        yield Progress(0, len(pieces), choice.strategy, choice.reason)
         parts: list[Part] = []
-        dropped, usage, fallback = 0, Usage(), ""
-        model = self._model if strategy is Strategy.MAP_REDUCE else None
-        yield Progress(0, len(topics), strategy, reason)
-        for number, topic in enumerate(topics, start=1):
-            near = vectors[topic[0].number : topic[-1].number + 1]
-            kept = _without_greetings(topic, near)
-            extract = await asyncio.to_thread(extract_topic, talk, kept[0], kept[1], language)
-            part = _extracted(extract)
-            if model is not None:
+        writer = None if choice.strategy is Strategy.EXTRACTIVE else minutes
+        fallback, invalid = "", 0
+        for number, piece in enumerate(pieces, start=1):
+            written = None
+            if writer is not None:
                 try:
-                    written = await write_topic(model, self._embedder, talk, extract, language)
+                    written = await piece.write(writer, parts)
                 except (ProviderFailed, ProviderTooSlow) as error:
                     self._log.warning("language model failed; the rest is extracted", reason=error.reason)
-                    model, fallback = None, error.message
-                else:
-                    part = replace(
-                        part, title=written.title, text=written.text, quotes=written.quotes, tasks=written.tasks
-                    )
-                    dropped += written.dropped
-                    usage += written.usage
-            parts.append(part)
-            yield Progress(number, len(topics), strategy, reason)
-        joined = _join(parts)
+                    writer, fallback = None, error.message
+                except ModelOutputInvalid as error:
+                    invalid += 1
+                    if not writer.usage.calls or invalid >= _MOST_INVALID:
+                        raise
+                    fallback = error.message
+            parts = [*parts, *piece.extracts] if written is None else written
+            yield Progress(number, len(pieces), choice.strategy, choice.reason)
+        joined = _joined(parts, choice.strategy)
+        told = await self._tell(joined, cutting, writer)
+        usage, strategy = (minutes.usage, choice.strategy) if minutes is not None else (Usage(), choice.strategy)
+        self._pace.learn(usage)
         if fallback and not usage.calls:
             strategy = Strategy.EXTRACTIVE
-        yield Summary(tuple(joined), overview(joined, language), language, strategy, dropped, usage, fallback)
+        yield Summary(
+            tuple(joined),
+            overview(joined, text_of(told), language),
+            language,
+            strategy,
+            tuple(line for one in told for line in one.lines),
+            minutes.dropped if minutes is not None else 0,
+            usage,
+            fallback,
+        )
 
-    def _choose(self, asked: Strategy, talk: Talk) -> tuple[Strategy, str]:
-        if asked is Strategy.EXTRACTIVE:
-            return asked, "asked for"
-        if asked is Strategy.MAP_REDUCE:
-            if self._model is None:
-                raise NoLanguageModel(
-                    "No language model is set, so only the strategy EXTRACTIVE works. Set provider in section [llm] of the settings."
-                )
-            return asked, "asked for"
-        if self._model is None:
-            return Strategy.EXTRACTIVE, "no language model is set"
-        if not talk.lines:
-            return Strategy.EXTRACTIVE, "nothing was said"
-        return Strategy.MAP_REDUCE, f"{len(talk.turns)} turns, topic by topic with {self._model.name}"
+    async def _choose(self, asked: Strategy, cutting: Cutting, room: int, minutes: Minutes | None) -> Choice:
+        size = Size(
+            sum(cutting.tokens),
+            len(cutting.topics),
+            len(stretches(cutting, room)),
+            0 if minutes is None else await minutes.frame("topic"),
+            answer_tokens(1, 1),
+        )
+        return choose(asked, size, self._model, self._pace, self._patience)
 
-    async def _stretches(self, talk: Talk, topics: Sequence[tuple[int, int]]) -> list[tuple[Line, ...]]:
-        """Return the topics as lines, those cut in two that do not fit one call of the model."""
-        found: list[tuple[Line, ...]] = []
-        for start, end in topics:
-            waiting = [tuple(talk.lines[start:end])]
-            while waiting:
-                piece = waiting.pop(0)
-                if len(piece) > 1 and await self._count(piece) > self._topic_tokens:
-                    middle = len(piece) // 2
-                    waiting[:0] = [piece[:middle], piece[middle:]]
-                else:
-                    found.append(piece)
-        return found
-
-    async def _count(self, lines: Sequence[Line]) -> int:
-        text = "\n".join(f"[{line.turn + 1}] {line.speaker}: {line.text}" for line in lines)
-        # Fewer characters than this cannot be more tokens, so most topics are not counted at all.
-        if len(text) <= self._topic_tokens:
-            return len(text)
-        return len(text) // 2 if self._model is None else await self._model.count_tokens(text)
-
-
-def _extracted(extract: Extract) -> Part:
-    found = extract.found
-    return Part(
-        extract.title,
-        extract.text,
-        extract.lines,
-        extract.quotes,
-        found.tasks,
-        found.decisions,
-        found.questions,
-        found.risks,
-    )
-
-
-def _with_their_openings(topics: Sequence[tuple[Line, ...]]) -> list[tuple[Line, ...]]:
-    """Join a sentence that only hands over («Александр, начни с авторизации») with what it leads to."""
-    joined: list[tuple[Line, ...]] = []
-    opening: tuple[Line, ...] = ()
-    for topic in topics:
-        lines = opening + topic
-        telling = [line for line in lines if not is_small_talk(line.text)]
-        if len(telling) == 1 and not find_cues(telling[0].text) - {Kind.QUESTION}:
-            opening = lines
-            continue
-        joined.append(lines)
-        opening = ()
-    return [*joined, opening] if opening else joined
-
-
-def _says_something(topic: Sequence[Line]) -> bool:
-    telling = [line for line in topic if not is_small_talk(line.text)]
-    if not telling:
-        return False
-    return any(find_cues(line.text) for line in telling) or float(weights_of(telling).sum()) >= _SAYS_SOMETHING
-
-
-def _without_greetings(topic: Sequence[Line], vectors: Vectors) -> tuple[tuple[Line, ...], Vectors]:
-    places = [place for place, line in enumerate(topic) if not is_small_talk(line.text)]
-    return tuple(topic[place] for place in places), np.asarray(vectors[places])
-
-
-def _join(parts: Sequence[Part]) -> list[Part]:
-    """Join neighbours with one subject, such as the two halves of a long topic."""
-    joined: list[Part] = []
-    for part in parts:
-        if joined and _same_subject(joined[-1].title, part.title):
-            last = joined[-1]
-            joined[-1] = Part(
-                last.title,
-                f"{last.text} {part.text}".strip(),
-                last.lines + part.lines,
-                last.quotes + part.quotes,
-                last.tasks + part.tasks,
-                last.decisions + part.decisions,
-                last.questions + part.questions,
-                last.risks + part.risks,
+    async def _require_fit(self, cutting: Cutting, minutes: Minutes) -> None:
+        """Refuse a talk that does not fit one prompt, before anything is asked."""
+        topics = min(_STUFF_TOPICS, len(cutting.topics)) + 1
+        fits = await minutes.room("stretch", topics, sum(cutting.tokens))
+        if fits < sum(cutting.tokens):
+            raise TalkTooLong(
+                f"The talk has {sum(cutting.tokens)} tokens, and {fits} fit one prompt. "
+                "Use the strategy AUTO, BY_TOPIC or MAP_REDUCE, or a model with a larger window."
             )
-        else:
-            joined.append(part)
-    return joined
+
+    async def _pieces(self, strategy: Strategy, talk: Talk, cutting: Cutting, room: int, language: str) -> list[_Piece]:
+        if strategy is Strategy.BY_SPEAKER:
+            speakers = await by_speaker(talk, cutting, room)
+            return [
+                _spoken(extract, speaker or unnamed(language), language)
+                for speaker, extracts in speakers
+                for extract in extracts
+            ]
+        if strategy is Strategy.STUFF:
+            return [_told(cutting.topics, _STUFF_TOPICS, language)] if cutting.topics else []
+        if strategy is Strategy.MAP_REDUCE:
+            return [_told(group, MOST_TOPICS, language) for group in stretches(cutting, room)]
+        if strategy is Strategy.REFINE:
+            return [_refined(group, language) for group in stretches(cutting, room)]
+        return [_topic(topic, language) for topic in cutting.topics]
+
+    async def _tell(self, parts: Sequence[Part], cutting: Cutting, writer: Minutes | None) -> tuple[Sentence, ...]:
+        """Return the whole in a few sentences, by the model where it works; nothing for a short summary."""
+        if len(parts) <= _SHORT:
+            return ()
+        own = await asyncio.to_thread(digest, parts, cutting.vectors, _OVERVIEW_SENTENCES)
+        if writer is None:
+            return own
+        try:
+            told = await writer.overview(parts, await writer.room("overview", MOST_TOPICS, _OVERVIEW_TOKENS))
+        except (ProviderFailed, ProviderTooSlow, ModelOutputInvalid, TalkTooLong) as error:
+            self._log.warning("overview is extracted", reason=error.reason)
+            return own
+        covered = {line.number for one in told for line in one.lines}
+        missing = [one for one in own if not covered & {line.number for line in one.lines}]
+        filled = [*told, *missing[: max(0, _OVERVIEW_SENTENCES // 2 - len(told))]]
+        return tuple(sorted(filled, key=lambda one: one.lines[0].number))
 
 
-def _same_subject(first: str, second: str) -> bool:
-    one, other = set(lemmas(first)), set(lemmas(second))
-    return bool(one and other) and len(one & other) / len(one | other) >= _SAME_SUBJECT
+async def _estimated(text: str) -> int:
+    return len(text) // _LETTERS_PER_TOKEN + 1
+
+
+def _topic(topic: Extract, language: str) -> _Piece:
+    async def write(minutes: Minutes, parts: list[Part]) -> list[Part]:
+        return [*parts, await minutes.topic(topic)]
+
+    return _Piece(write, (extracted(topic, language),))
+
+
+def _spoken(extract: Extract, speaker: str, language: str) -> _Piece:
+    async def write(minutes: Minutes, parts: list[Part]) -> list[Part]:
+        return [*parts, await minutes.topic(extract, speaker)]
+
+    return _Piece(write, (replace(extracted(extract, language), title=speaker),))
+
+
+def _told(units: tuple[Extract, ...], most: int, language: str) -> _Piece:
+    async def write(minutes: Minutes, parts: list[Part]) -> list[Part]:
+        return [*parts, *await minutes.stretch(units, most)]
+
+    return _Piece(write, tuple(extracted(unit, language) for unit in units))
+
+
+def _refined(units: tuple[Extract, ...], language: str) -> _Piece:
+    async def write(minutes: Minutes, parts: list[Part]) -> list[Part]:
+        if not parts:
+            return await minutes.stretch(units)
+        improved, further = await minutes.refine(units, parts[-1])
+        return [*parts[:-1], improved, *further]
+
+    return _Piece(write, tuple(extracted(unit, language) for unit in units))
+
+
+def _joined(parts: Sequence[Part], strategy: Strategy) -> list[Part]:
+    if strategy is Strategy.BY_SPEAKER:
+        return join_titles(parts)
+    return join_subjects(parts) if strategy is Strategy.MAP_REDUCE else join_neighbours(parts)

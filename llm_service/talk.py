@@ -15,6 +15,8 @@ __all__ = ["Line", "Said", "Talk", "Timing", "cut_sentences"]
 
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?…])[\"»”)]*\s+(?=[«\"„“(—–-]?\s*[A-ZА-ЯЁ0-9])|\n+")
 
+_LONGEST_SENTENCE: Final = 1000
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -89,7 +91,10 @@ class Talk:
 
 
 def cut_sentences(text: str) -> list[tuple[int, int]]:
-    """Return the half-open character spans of the sentences of `text`, without surrounding spaces."""
+    """Return the half-open character spans of the sentences of `text`, without surrounding spaces.
+
+    What goes on for 1,000 characters without an end, such as speech that was recognised without punctuation, is cut at a space.
+    """
     spans: list[tuple[int, int]] = []
     start = 0
     for gap in [*_SENTENCE_END.finditer(text), None]:
@@ -98,6 +103,16 @@ def cut_sentences(text: str) -> list[tuple[int, int]]:
         piece = raw.strip()
         if piece:
             begin = start + len(raw) - len(raw.lstrip())
-            spans.append((begin, begin + len(piece)))
+            spans.extend(_short_enough(text, begin, begin + len(piece)))
         start = gap.end() if gap else end
     return spans
+
+
+def _short_enough(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    spans: list[tuple[int, int]] = []
+    while end - start > _LONGEST_SENTENCE:
+        space = text.rfind(" ", start + 1, start + _LONGEST_SENTENCE)
+        stop = space if space > start else start + _LONGEST_SENTENCE
+        spans.append((start, stop))
+        start = stop + len(text[stop:end]) - len(text[stop:end].lstrip())
+    return [*spans, (start, end)]

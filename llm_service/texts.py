@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Final, Protocol
 
 from textkit.periods import Period
 
-__all__ = ["NO_MODEL", "attributed", "listed", "nothing_listed", "overview", "unknown"]
+__all__ = ["NO_MODEL", "attributed", "headings", "listed", "nothing_listed", "overview", "unknown", "unnamed"]
 
 _TEXTS: Final = {
     "ru": {
@@ -17,6 +17,7 @@ _TEXTS: Final = {
         "topics": "Обсудили: {topics}.",
         "counts": "Решений: {decisions}, поручений: {tasks}, открытых вопросов: {questions}.",
         "silence": "На встрече ничего не обсуждали.",
+        "unnamed": "Без имени",
         "unknown": "Не знаю: в доступных источниках нет ответа на этот вопрос.",
         "nothing": "Не знаю: в доступных источниках за это время ({span}) ничего такого нет.",
         "nothing_ever": "Не знаю: в доступных источниках ничего такого нет.",
@@ -27,9 +28,48 @@ _TEXTS: Final = {
         "topics": "Discussed: {topics}.",
         "counts": "Decisions: {decisions}, tasks: {tasks}, open questions: {questions}.",
         "silence": "Nothing was discussed.",
+        "unnamed": "Unnamed",
         "unknown": "I don't know: the sources that you may read do not answer this question.",
         "nothing": "I don't know: the sources that you may read have nothing of the kind from that time ({span}).",
         "nothing_ever": "I don't know: the sources that you may read have nothing of the kind.",
+    },
+}
+_HEADINGS: Final = {
+    "ru": {
+        "overview": "Главное",
+        "topics": "Темы",
+        "decisions": "Решения",
+        "actions": "Поручения",
+        "questions": "Открытые вопросы",
+        "risks": "Риски",
+        "obstacles": "Что мешает",
+        "who": "Кто что рассказал",
+        "plan": "План",
+        "improve": "Что меняем",
+        "requests": "Что нужно заказчику",
+        "promised": "Что мы пообещали",
+        "nobody": "исполнитель не назван",
+        "no_day": "срок не назван",
+        "until": "до",
+        "none": "нет",
+    },
+    "en": {
+        "overview": "In short",
+        "topics": "Topics",
+        "decisions": "Decisions",
+        "actions": "Actions",
+        "questions": "Open questions",
+        "risks": "Risks",
+        "obstacles": "Obstacles",
+        "who": "Who told what",
+        "plan": "Plan",
+        "improve": "What we change",
+        "requests": "What the customer needs",
+        "promised": "What we promised",
+        "nobody": "nobody named",
+        "no_day": "no day named",
+        "until": "by",
+        "none": "none",
     },
 }
 _MOST_TOPICS: Final = 12
@@ -56,19 +96,37 @@ def attributed(speaker: str, text: str, language: str) -> str:
     return _TEXTS[language]["said" if speaker else "quoted"].format(speaker=speaker, text=text)
 
 
-def overview(parts: Sequence[_Part], language: str) -> str:
-    """Return what was talked about, and how much came of it."""
+def overview(parts: Sequence[_Part], told: str, language: str) -> str:
+    """Return what was talked about, and how much came of it.
+
+    Args:
+        parts: The parts of a summary.
+        told: The whole in a few sentences; empty to list the titles.
+        language: Language to write in.
+    """
     texts = _TEXTS[language]
     if not parts:
         return texts["silence"]
-    titles = [part.title.rstrip("…") for part in parts]
-    named = "; ".join(titles[:_MOST_TOPICS]) + ("; …" if len(titles) > _MOST_TOPICS else "")
+    if not told:
+        titles = [part.title.rstrip("…") for part in parts]
+        named = "; ".join(titles[:_MOST_TOPICS]) + ("; …" if len(titles) > _MOST_TOPICS else "")
+        told = texts["topics"].format(topics=named)
     counts = texts["counts"].format(
         decisions=sum(len(part.decisions) for part in parts),
         tasks=sum(len(part.tasks) for part in parts),
         questions=sum(len(part.questions) for part in parts),
     )
-    return f"{texts['topics'].format(topics=named)} {counts}"
+    return f"{told} {counts}"
+
+
+def unnamed(language: str) -> str:
+    """Return what a speaker is called whom nobody named."""
+    return _TEXTS[language]["unnamed"]
+
+
+def headings(language: str) -> Mapping[str, str]:
+    """Return the words of a template: headings, and what stands for nobody and for no day."""
+    return _HEADINGS[language]
 
 
 def unknown(language: str) -> str:

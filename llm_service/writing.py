@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -16,31 +16,42 @@ from llm_service.evidence import Quote, quote_lines
 from llm_service.generation import ChatModel, Usage
 from llm_service.knowledge import Found
 from llm_service.ledger import Took
+from llm_service.parts import Part
 from llm_service.providers import State
-from llm_service.summary import Part, Progress, Strategy, Summary
+from llm_service.sandbox import render
+from llm_service.strategies import Strategy
+from llm_service.summary import Progress, Summary
 from llm_service.talk import Line, Talk
+from llm_service.templates import Template
+from llm_service.texts import headings
 from mesh.ids import derived_id
 from mesh.times import from_date, from_seconds
 
-__all__ = ["Minutes", "chunk", "finished", "progress", "provider", "took", "usage"]
+__all__ = ["Minutes", "chunk", "progress", "provider", "strategy", "template", "took", "usage"]
 
-_STRATEGIES: Final = {
-    Strategy.AUTO: llm_pb2.SUMMARY_STRATEGY_AUTO,
-    Strategy.MAP_REDUCE: llm_pb2.SUMMARY_STRATEGY_MAP_REDUCE,
-    Strategy.EXTRACTIVE: llm_pb2.SUMMARY_STRATEGY_EXTRACTIVE,
-}
-_MOST_QUOTES: Final = 10
+_MOST_QUOTES: Final = 200
 
 
 class Minutes:
-    """Writes the statements of one talk."""
+    """Writes the statements of one talk.
 
-    def __init__(self, meeting_id: str, talk: Talk) -> None:
+    Args:
+        meeting_id: The meeting.
+        talk: What was said.
+        template: Lays the minutes out.
+    """
+
+    def __init__(self, meeting_id: str, talk: Talk, template: Template) -> None:
         self._meeting_id = meeting_id
         self._talk = talk
+        self._template = template
 
     def responses(self, summary: Summary, model: ChatModel | None) -> list[llm_pb2.SummarizeResponse]:
-        """Return parts, decisions, actions, questions and risks in this order, and the end."""
+        """Return parts, decisions, actions, questions and risks in this order, and the end.
+
+        Raises:
+            TemplateInvalid: The layout cannot be filled in.
+        """
         response, parts = llm_pb2.SummarizeResponse, summary.parts
         return [
             *(response(part=self._part(number, part)) for number, part in enumerate(parts)),
@@ -48,8 +59,52 @@ class Minutes:
             *(response(action=self._action(task)) for part in parts for task in part.tasks),
             *(response(question=self._question(one)) for part in parts for one in part.questions),
             *(response(risk=self._risk(one)) for part in parts for one in part.risks),
-            response(finished=finished(summary, model)),
+            response(finished=self._finished(summary, model)),
         ]
+
+    def _finished(self, summary: Summary, model: ChatModel | None) -> llm_pb2.SummaryFinished:
+        return llm_pb2.SummaryFinished(
+            overview=summary.overview,
+            language=summary.language,
+            strategy=strategy(summary.strategy),
+            dropped=summary.dropped,
+            usage=usage(summary.usage, model),
+            fallback_reason=summary.fallback_reason,
+            overview_evidence=self._quotes(summary.overview_lines),
+            minutes=render(self._template.layout, self._values(summary)),
+            template=self._template.name,
+        )
+
+    def _values(self, summary: Summary) -> dict[str, Any]:
+        """Return what a layout may use: plain strings, lists and mappings."""
+        parts = summary.parts
+        return {
+            "title": self._talk.title,
+            "day": self._talk.day.isoformat(),
+            "language": summary.language,
+            "heading": dict(headings(summary.language)),
+            "overview": summary.overview,
+            "parts": [{"title": part.title, "text": part.text, "quotes": self._said(part.evidence)} for part in parts],
+            "decisions": [self._value(one) for part in parts for one in part.decisions],
+            "actions": [
+                {
+                    **self._value(task),
+                    "owner": task.owner_name,
+                    "due": task.due.day.isoformat() if task.due else "",
+                    "due_text": task.due.text if task.due else "",
+                }
+                for part in parts
+                for task in part.tasks
+            ],
+            "questions": [self._value(one) for part in parts for one in part.questions],
+            "risks": [self._value(one) for part in parts for one in part.risks],
+        }
+
+    def _value(self, one: Remark | Task) -> dict[str, Any]:
+        return {"text": one.text.rstrip("."), "quotes": self._said(one.lines)}
+
+    def _said(self, lines: Sequence[Line]) -> list[dict[str, str]]:
+        return [{"speaker": quote.speaker, "text": quote.text} for quote in quote_lines(self._talk, lines)]
 
     def _part(self, number: int, part: Part) -> llm_pb2.SummaryPart:
         return llm_pb2.SummaryPart(
@@ -57,7 +112,7 @@ class Minutes:
             title=part.title,
             text=part.text,
             turn_ids=self._talk.turn_ids(part.lines),
-            evidence=[_evidence(quote) for quote in part.quotes[:_MOST_QUOTES]],
+            evidence=self._quotes(part.evidence)[:_MOST_QUOTES],
         )
 
     def _decision(self, remark: Remark) -> llm_pb2.SummaryDecision:
@@ -87,19 +142,26 @@ class Minutes:
 def progress(step: Progress) -> llm_pb2.SummaryProgress:
     """Return how far a summary has come."""
     return llm_pb2.SummaryProgress(
-        done=step.done, total=step.total, strategy=_STRATEGIES[step.strategy], reason=step.reason
+        done=step.done, total=step.total, strategy=strategy(step.strategy), reason=step.reason
     )
 
 
-def finished(summary: Summary, model: ChatModel | None) -> llm_pb2.SummaryFinished:
-    """Return the end of a summary."""
-    return llm_pb2.SummaryFinished(
-        overview=summary.overview,
-        language=summary.language,
-        strategy=_STRATEGIES[summary.strategy],
-        dropped=summary.dropped,
-        usage=usage(summary.usage, model),
-        fallback_reason=summary.fallback_reason,
+def strategy(used: Strategy) -> llm_pb2.SummaryStrategy:
+    """Return a way to sum up."""
+    name = f"SUMMARY_STRATEGY_{used.name}"
+    return llm_pb2.SummaryStrategy.Value(name)  # type: ignore[return-value]  # a number, as enums are
+
+
+def template(one: Template) -> llm_pb2.Template:
+    """Return a template."""
+    return llm_pb2.Template(
+        name=one.name,
+        title=one.title,
+        guidance=one.guidance,
+        layout=one.layout,
+        strategy=strategy(one.strategy),
+        built_in=one.built_in,
+        changed=one.changed,
     )
 
 

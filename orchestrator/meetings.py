@@ -96,6 +96,7 @@ async def create(session: AsyncSession, beginning: Beginning) -> MeetingRow:
     """
     config, who = beginning.config, beginning.who
     require_language(config.language)
+    require_language(config.summary_language)
     workspace_id = who.workspace(config.workspace_id)
     settings = await read_settings(session, workspace_id)
     now = time.time()
@@ -128,6 +129,8 @@ async def create(session: AsyncSession, beginning: Beginning) -> MeetingRow:
         live_config=beginning.live.SerializeToString() if beginning.live is not None else b"",
         resume_hash=beginning.resume_hash,
         touched_at=now,
+        template=config.template or settings.summary_template,
+        summary_language=config.summary_language,
     )
     session.add(row)
     await session.flush()

@@ -17,12 +17,13 @@ from orchestrator.servicer_boards import BoardRpcs
 from orchestrator.servicer_meetings import MeetingRpcs
 from orchestrator.servicer_people import PeopleRpcs
 from orchestrator.servicer_proposals import ProposalRpcs
+from orchestrator.servicer_templates import TemplateRpcs
 
 __all__ = ["OrchestratorServicer"]
 
 
 class OrchestratorServicer(
-    MeetingRpcs, ProposalRpcs, BoardRpcs, PeopleRpcs, orchestrator_pb2_grpc.OrchestratorServiceServicer
+    MeetingRpcs, ProposalRpcs, BoardRpcs, PeopleRpcs, TemplateRpcs, orchestrator_pb2_grpc.OrchestratorServiceServicer
 ):
     """Everything that people and programs outside the mesh call.
 

@@ -114,6 +114,8 @@ class MeetingRow(Base):
     live_config: Mapped[bytes]
     resume_hash: Mapped[bytes]
     touched_at: Mapped[float]
+    template: Mapped[str] = mapped_column(default="", server_default="")
+    summary_language: Mapped[str] = mapped_column(default="", server_default="")
 
 
 class TurnRow(Base):

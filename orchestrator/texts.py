@@ -53,6 +53,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "voice_forgotten": ("The voice of {name} was forgotten.", "Голос удалён: {name}."),
     "token_created": ("A token for {name} was made: {purpose}.", "Выпущен токен для {name}: {purpose}."),
     "token_revoked": ("The token {token} was made invalid.", "Токен {token} отозван."),
+    "template_put": ("The template {name} of summaries was written.", "Шаблон итогов {name} записан."),
+    "template_deleted": ("The template {name} of summaries was deleted.", "Шаблон итогов {name} удалён."),
     "settings_changed": ("The settings were changed.", "Настройки изменены."),
     "board_created": (
         "The board “{name}” was created with {cards} cards.",

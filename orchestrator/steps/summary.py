@@ -43,8 +43,9 @@ async def run(job: Job) -> dict[str, Any]:
             started_at=from_epoch(meeting.started_at),
             turns=turns,
             people=roster(people, participants_of(meeting), board),
-            language=meeting.language,
+            language=meeting.summary_language or meeting.language,
             strategy=as_enum(SummaryStrategy, meeting.strategy),
+            template=meeting.template,
             time_zone=settings.time_zone,
             policy=model_policy(settings, people),
         )

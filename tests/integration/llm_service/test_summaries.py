@@ -54,6 +54,10 @@ async def test_extracts_need_no_model(serve, without_model, mesh_settings, summa
         assert finished.language == "ru"
         assert finished.usage.calls == 0
         assert found["progress"][-1].done == found["progress"][-1].total == 2
+        assert finished.template == "default"
+        assert finished.minutes.startswith("# Планёрка\n\n2026-03-02")
+        assert "## Поручения" in finished.minutes
+        assert "(Александр, до 2026-03-06)" in finished.minutes
 
 
 async def test_a_day_is_counted_in_the_zone_of_the_workspace(serve, without_model, mesh_settings, summary_request):
@@ -67,9 +71,9 @@ async def test_a_day_is_counted_in_the_zone_of_the_workspace(serve, without_mode
 
 async def test_what_cannot_be_done_is_said(serve, without_model, mesh_settings, summary_request):
     refused = [
-        ({"strategy": llm_pb2.SUMMARY_STRATEGY_REFINE}, grpc.StatusCode.UNIMPLEMENTED, "STRATEGY_NOT_BUILT"),
         ({"strategy": llm_pb2.SUMMARY_STRATEGY_MAP_REDUCE}, grpc.StatusCode.FAILED_PRECONDITION, "NO_LANGUAGE_MODEL"),
-        ({"template": "retro"}, grpc.StatusCode.NOT_FOUND, "TEMPLATE_UNKNOWN"),
+        ({"strategy": llm_pb2.SUMMARY_STRATEGY_REFINE}, grpc.StatusCode.FAILED_PRECONDITION, "NO_LANGUAGE_MODEL"),
+        ({"template": "sprint-review"}, grpc.StatusCode.NOT_FOUND, "TEMPLATE_UNKNOWN"),
         ({"language": "de"}, grpc.StatusCode.INVALID_ARGUMENT, "LANGUAGE_UNKNOWN"),
         ({"time_zone": "Mars/Olympus"}, grpc.StatusCode.INVALID_ARGUMENT, "TIME_ZONE_UNKNOWN"),
     ]
@@ -85,6 +89,46 @@ async def test_what_cannot_be_done_is_said(serve, without_model, mesh_settings, 
         found = await collect(stub, request)
         assert "part" not in found
         assert found["finished"][0].overview
+
+
+async def test_a_workspace_edits_its_templates(serve, without_model, mesh_settings, summary_request):
+    async with serve(without_model, mesh_settings) as stub:
+
+        def listed(answer) -> dict:
+            return {one.name: one for one in answer.templates}
+
+        asked = llm_pb2.ListTemplatesRequest(workspace_id="wsp_1")
+        before = listed(await stub.ListTemplates(asked))
+        assert set(before) == {"default", "stand-up", "planning", "retro", "customer-call"}
+        assert all(one.built_in and not one.changed for one in before.values())
+        layout = "{% for one in actions %}* {{ one.owner }}: {{ one.due }}{% endfor %}"
+        put = llm_pb2.PutTemplateRequest(
+            workspace_id="wsp_1", template=llm_pb2.Template(name="retro", layout=layout), idempotency_key="1"
+        )
+        first = await stub.PutTemplate(put)
+        assert first.template.built_in
+        assert first.template.changed
+        found = await collect(stub, summary_request(template="retro"))
+        assert found["finished"][0].minutes == "* Александр: 2026-03-06"
+        other = await collect(stub, summary_request(template="retro", workspace_id="wsp_2"))
+        assert other["finished"][0].minutes.startswith("# Планёрка"), (
+            "another workspace keeps the template of the product"
+        )
+
+        put.idempotency_key, put.template.layout = "2", "{{ overview }}"
+        await stub.PutTemplate(put)
+        put.idempotency_key, put.template.layout = "1", layout
+        assert await stub.PutTemplate(put) == first, "a repeated call answers as before"
+        assert listed(await stub.ListTemplates(asked))["retro"].layout == "{{ overview }}", "and writes nothing"
+
+        put.idempotency_key, put.template.layout = "3", "{{ cycler.__init__.__globals__ }}{{ f() }}"
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.PutTemplate(put)
+        assert remote_error(caught.value).reason == "TEMPLATE_INVALID"
+
+        gone = llm_pb2.DeleteTemplateRequest(workspace_id="wsp_1", name="retro", idempotency_key="4")
+        assert (await stub.DeleteTemplate(gone)).deleted
+        assert listed(await stub.ListTemplates(asked)) == before
 
 
 async def test_an_endpoint_that_is_down_leaves_extracts(serve, tmp_path, mesh_settings, summary_request, standup):
@@ -121,7 +165,7 @@ async def test_the_embedded_model_sums_up_and_answers(
         found = await collect(stub, summary_request(), timeout=240)
         assert_grounded(found, standup)
         (finished,) = found["finished"]
-        assert finished.strategy == llm_pb2.SUMMARY_STRATEGY_MAP_REDUCE
+        assert finished.strategy == llm_pb2.SUMMARY_STRATEGY_BY_TOPIC
         assert finished.usage.calls == len(found["part"]) == 2
         assert not finished.fallback_reason
         assert 0 < finished.usage.elapsed.ToTimedelta().total_seconds() <= time.monotonic() - began

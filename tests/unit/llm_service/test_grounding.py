@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from llm_service.checks import Checks
 from llm_service.evidence import quote_lines
 from llm_service.grounding import Trouble, examine, mend_script
-from llm_service.minutes import _sentences
 
 SAID = (
     ("Ирина", "Что у тебя с базой данных?"),
@@ -78,7 +78,10 @@ def test_figures_of_distant_lines_are_not_put_together(talk_of):
     assert support.trouble is Trouble.NUMBER
 
 
-def test_a_text_that_was_cut_off_loses_its_last_sentence():
+async def test_a_text_that_was_cut_off_loses_its_last_sentence(talk_of):
+    talk = talk_of(("Анна", "База переехала на новый сервер."))
+    checks = Checks(talk, None, "ru")
     whole = "База переехала. " * 2
-    assert _sentences(whole) == ["База переехала."]
-    assert _sentences(whole + "я" * 320) == ["База переехала."]
+    assert [one.text for one in await checks.sentences(whole, talk.lines, 320)] == ["База переехала."]
+    assert [one.text for one in await checks.sentences(whole + "на новый" * 40, talk.lines, 320)] == ["База переехала."]
+    assert checks.dropped == 0
