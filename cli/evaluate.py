@@ -13,6 +13,7 @@ from rich.text import Text
 
 from cli import show
 from cli.client import connect
+from cli.errors import UsageWrong
 from cli.following import Steps
 from cli.output import Output
 from cli.private import private_mesh
@@ -24,7 +25,7 @@ from mesh.settings import MeshSettings
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="Measure: asr, diarization, match, rag, meeting.")
+app = typer.Typer(no_args_is_help=True, help="Measure: asr, diarization, match, rag, meeting, summary.")
 
 _DIGITS = 4
 _ITEM_KEYS = ("wer", "cer", "der", "live_der", "jer", "rtf", "word_latency_p50_s", "word_latency_p95_s", "lag_s")
@@ -137,10 +138,56 @@ def rag(
 
 
 @app.command("summary")
-def summary(context: typer.Context, path: Path, as_json: AsJson = False) -> None:
-    """Not built yet: summaries against references."""
-    del path
-    raise _not_built(session_of(context).output(as_json=as_json), "eval summary")
+def summary(
+    context: typer.Context,
+    path: Annotated[Path, typer.Argument(help="QMSum lines, a meeting of AMI, or a folder with both.")],
+    strategy: Annotated[
+        list[str] | None, typer.Option("--strategy", help="Way to sum up, repeatable; all of them by default.")
+    ] = None,
+    meetings: Annotated[
+        int, typer.Option("--meetings", min=0, help="Number of meetings, the longest first; 0 for all.")
+    ] = 0,
+    meeting: Annotated[list[str] | None, typer.Option("--meeting", help="Name of a meeting, repeatable.")] = None,
+    keep: Annotated[
+        Path | None, typer.Option(help="Keep summaries in this folder, and do not make again what is there.")
+    ] = None,
+    address: Address = "",
+    as_json: AsJson = False,
+) -> None:
+    """Summaries against human ones and the beginning of the talk; support by quotes; actions against human ones."""
+    from cli import summarising  # noqa: PLC0415  (brings the dictionaries of Russian)
+
+    output = session_of(context).output(as_json=as_json)
+    names = strategy or list(summarising.STRATEGIES)
+    for name in names:
+        if name not in summarising.STRATEGIES:
+            known = ", ".join(summarising.STRATEGIES)
+            raise UsageWrong(f"There is no strategy {name!r}; choose one of: {known}.")
+    chosen = summarising.choose_meetings(path, meetings, meeting or [])
+
+    async def work() -> Mapping[str, Any]:
+        async with _service("llm", address, output) as channel:
+            with output.counting() as counted:
+                return await summarising.measure_summaries(channel, chosen, names, keep, counted)
+
+    figures = _rounded(run(work()))
+    if output.json:
+        output.emit(figures)
+        return
+    keys = (
+        "rouge1",
+        "rouge2",
+        "rougeL",
+        "grounded_fraction",
+        "action_precision",
+        "action_recall",
+        "dropped",
+        "seconds",
+    )
+    table = show.table(output.texts("eval.strategy"), *keys)
+    for name, own in figures["strategies"].items():
+        table.add_row(name, *("-" if own[key] is None else str(own[key]) for key in keys))
+    output.result.print(table)
 
 
 async def _speech(path: Path, address: str, output: Output, *, diarize: bool, pace: float | None) -> Mapping[str, Any]:

@@ -258,6 +258,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     # eval
     "eval.item": ("{done} of {total}: {name}", "{done} из {total}: {name}"),
     "eval.indexing": ("Indexing {count} cards", "Индексирую карточки: {count}"),
+    "eval.strategy": ("Strategy", "Способ"),
     "eval.figure": ("Figure", "Показатель"),
     "eval.value": ("Value", "Значение"),
     # demo

@@ -104,7 +104,8 @@ def test_edits_the_card_that_is_meant(planerka: Run, double: Double) -> None:
         (("eval", "match", "/no/such"), "corpus.jsonl"),
         (("eval", "meeting", "/no/such"), "meeting.flac"),
         (("eval", "rag", "/no/such"), "corpus.jsonl"),
-        (("eval", "summary", "/tmp"), "not built yet"),
+        (("eval", "summary", "/nowhere"), "neither QMSum lines"),
+        (("eval", "summary", "/nowhere", "--strategy", "magic"), "map-reduce"),
         (("demo", "--samples", "/no/such"), "--samples"),
     ],
 )
