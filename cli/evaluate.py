@@ -174,19 +174,18 @@ def summary(
     if output.json:
         output.emit(figures)
         return
-    keys = (
-        "rouge1",
-        "rouge2",
-        "rougeL",
-        "grounded_fraction",
-        "action_precision",
-        "action_recall",
-        "dropped",
-        "seconds",
-    )
-    table = show.table(output.texts("eval.strategy"), *keys)
+    columns = {
+        "R1": "rouge1",
+        "R2": "rouge2",
+        "RL": "rougeL",
+        "grounded": "grounded_fraction",
+        "act. P": "action_precision",
+        "act. R": "action_recall",
+        "s": "seconds",
+    }
+    table = show.table(output.texts("eval.strategy"), *columns)
     for name, own in figures["strategies"].items():
-        table.add_row(name, *("-" if own[key] is None else str(own[key]) for key in keys))
+        table.add_row(name, *("-" if own[key] is None else str(own[key]) for key in columns.values()))
     output.result.print(table)
 
 

@@ -12,6 +12,7 @@ from planerka.llm.v1 import llm_pb2
 
 from llm_service import reading
 from llm_service.actions import Remark, Task
+from llm_service.errors import TemplateInvalid
 from llm_service.evidence import Quote, quote_lines
 from llm_service.generation import ChatModel, Usage
 from llm_service.knowledge import Found
@@ -22,7 +23,7 @@ from llm_service.sandbox import render
 from llm_service.strategies import Strategy
 from llm_service.summary import Progress, Summary
 from llm_service.talk import Line, Talk
-from llm_service.templates import Template
+from llm_service.templates import DEFAULT, Template, built_in
 from llm_service.texts import headings
 from mesh.ids import derived_id
 from mesh.times import from_date, from_seconds
@@ -47,11 +48,7 @@ class Minutes:
         self._template = template
 
     def responses(self, summary: Summary, model: ChatModel | None) -> list[llm_pb2.SummarizeResponse]:
-        """Return parts, decisions, actions, questions and risks in this order, and the end.
-
-        Raises:
-            TemplateInvalid: The layout cannot be filled in.
-        """
+        """Return parts, decisions, actions, questions and risks in this order, and the end."""
         response, parts = llm_pb2.SummarizeResponse, summary.parts
         return [
             *(response(part=self._part(number, part)) for number, part in enumerate(parts)),
@@ -63,17 +60,27 @@ class Minutes:
         ]
 
     def _finished(self, summary: Summary, model: ChatModel | None) -> llm_pb2.SummaryFinished:
+        minutes, trouble = self._minutes(summary)
         return llm_pb2.SummaryFinished(
             overview=summary.overview,
             language=summary.language,
             strategy=strategy(summary.strategy),
             dropped=summary.dropped,
             usage=usage(summary.usage, model),
-            fallback_reason=summary.fallback_reason,
+            fallback_reason=summary.fallback_reason or trouble,
             overview_evidence=self._quotes(summary.overview_lines),
-            minutes=render(self._template.layout, self._values(summary)),
+            minutes=minutes,
             template=self._template.name,
         )
+
+    def _minutes(self, summary: Summary) -> tuple[str, str]:
+        """Return the minutes; in the layout of the product, and why, where the template's own stumbles over this summary."""
+        values = self._values(summary)
+        try:
+            return render(self._template.layout, values), ""
+        except TemplateInvalid as error:
+            # The summary took minutes to make, and the template can be mended later.
+            return render(built_in()[DEFAULT].layout, values), f"Template {self._template.name}: {error.message}"
 
     def _values(self, summary: Summary) -> dict[str, Any]:
         """Return what a layout may use: plain strings, lists and mappings."""

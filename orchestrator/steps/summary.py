@@ -23,6 +23,7 @@ from orchestrator.workspaces import model_policy, read_settings
 
 __all__ = ["run"]
 
+_TEMPLATE_AT_FAULT = frozenset({"TEMPLATE_UNKNOWN", "TEMPLATE_INVALID"})
 _MODEL_AT_FAULT = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.FAILED_PRECONDITION})
 
 
@@ -57,10 +58,19 @@ async def run(job: Job) -> dict[str, Any]:
 
 
 async def _summarize(job: Job, request: SummarizeRequest) -> Summary:
-    """Ask for the wanted strategy; where the model itself fails, for the extractive one, which cannot invent."""
+    """Ask for the wanted strategy; where the model itself fails, for the extractive one, which cannot invent.
+
+    A template that is gone or broken by now must not cost the meeting its summary: the default one takes its place.
+    """
     try:
         return await _ask(job, request)
     except RemoteError as error:
+        if error.reason in _TEMPLATE_AT_FAULT and request.template:
+            get_logger(__name__).warning("summary falls back to the default template", reason=error.reason)
+            request.template = ""
+            summary = await _summarize(job, request)
+            summary.finished.fallback_reason = summary.finished.fallback_reason or error.message
+            return summary
         extractive = SummaryStrategy.SUMMARY_STRATEGY_EXTRACTIVE
         at_fault = error.code in _MODEL_AT_FAULT and error.reason != error.code.name
         if not at_fault or request.strategy == extractive:

@@ -169,6 +169,8 @@ class Llm(llm_pb2_grpc.LlmServiceServicer):
     def __init__(self):
         self.ledger = Ledger()
         self.documents = {}
+        self.templates = {"default": llm_pb2.Template(name="default", layout="x", built_in=True)}
+        self.summarized = []
         self.fail_with = None
         self.policies = []
 
@@ -183,6 +185,9 @@ class Llm(llm_pb2_grpc.LlmServiceServicer):
 
     async def Summarize(self, request, context):
         self.policies.append(request.policy)
+        self.summarized.append(request)
+        if request.template not in ("", *self.templates):
+            raise NotFound(f"There is no template {request.template}.", reason="TEMPLATE_UNKNOWN")
         if self.fail_with is not None and request.strategy != llm_pb2.SUMMARY_STRATEGY_EXTRACTIVE:
             raise self.fail_with
         yield llm_pb2.SummarizeResponse(progress=llm_pb2.SummaryProgress(done=1, total=1))
@@ -191,6 +196,22 @@ class Llm(llm_pb2_grpc.LlmServiceServicer):
         )
         yield llm_pb2.SummarizeResponse(part=part)
         yield llm_pb2.SummarizeResponse(finished=llm_pb2.SummaryFinished(overview="Обсудили задачи.", language="ru"))
+
+    async def ListTemplates(self, request, context):
+        return llm_pb2.ListTemplatesResponse(templates=self.templates.values())
+
+    async def PutTemplate(self, request, context):
+        def make():
+            self.templates[request.template.name] = request.template
+            return llm_pb2.PutTemplateResponse(template=request.template)
+
+        return self.ledger.once(request, make)
+
+    async def DeleteTemplate(self, request, context):
+        def make():
+            return llm_pb2.DeleteTemplateResponse(deleted=bool(self.templates.pop(request.name, None)))
+
+        return self.ledger.once(request, make)
 
     async def UpsertDocuments(self, request, context):
         def make():
