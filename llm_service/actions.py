@@ -19,6 +19,7 @@ __all__ = ["Due", "Findings", "Remark", "Task", "find_remarks", "plain"]
 
 _MOST_TASKS: Final = 4
 _MOST_REMARKS: Final = 3
+_FEWEST_TELLING: Final = 2
 _LINES_PER_FINDING: Final = 10
 _FEWEST_WORDS: Final = 3
 _SHORT: Final = 7
@@ -77,7 +78,7 @@ def find_remarks(talk: Talk, lines: Sequence[Line]) -> Findings:
     """Return what the lines of one topic say about tasks, decisions, open questions and risks."""
     cues = [find_cues(line.text) for line in lines]
     groups = _group_tasks(talk, lines, cues)
-    tasks = [_task(talk, group, owned) for group, owned in groups]
+    tasks = [task for task in (_task(talk, group, owned) for group, owned in groups) if _says_what(task)]
     decisions = [
         line for line, kinds in zip(lines, cues, strict=True) if Kind.DECISION in kinds and Kind.QUESTION not in kinds
     ]
@@ -103,6 +104,12 @@ def plain(text: str) -> str:
     """Return a sentence without the words with which people take the turn («Хорошо, тогда …»), its first letter a capital."""
     bare = _LEADS.sub("", text.strip()) or text.strip()
     return bare[:1].upper() + bare[1:]
+
+
+def _says_what(task: Task) -> bool:
+    """Tell whether a task names some work («I'll do that» alone does not), or at least who asked whom and until when."""
+    said = {word for line in task.lines for word in lemmas(line.text)}
+    return len(said) >= _FEWEST_TELLING or task.due is not None or len(task.lines) > 1
 
 
 def _remarks(kind: Kind, lines: Sequence[Line], most: int) -> tuple[Remark, ...]:

@@ -51,14 +51,17 @@ _EN_PROMISE: Final = re.compile(
     r"\b(?:i'?ll|i will|i am going to|i'?m going to|i'?m gonna|i'?ve got to|i can (?:do|take|check|send|fix|write"
     r"|handle|look|prepare))\b"
     r"(?!\s+(?:be (?:happy|glad|back)|see you|say|tell you|just (?:say|skip|show)|show|have to go|go (?:over"
-    r"|through|back)|talk|start|explain|let)\b)",
+    r"|through|back)|talk|start|explain|let|discuss|mention|present|come (?:back|to)|need)\b)",
     re.IGNORECASE,
 )
 _EN_REQUEST: Final = re.compile(
     r"\b(?:(?:can|could|would|will) you (?!(?:hear|see|imagine|tell|say|explain|repeat|think|remember|like|mind|be"
     r"|have(?! (?:the|it|them)\b)|do|just)\b)\w+"
-    r"|please (?!note\b|do\b)\w+|you (?:should|need to|have to|will(?: be)?|are going to|guys (?:should"
-    r"|need to)) (?!be able|see\b|have\b|know\b|be\b)\w+)",
+    r"|please (?!note\b|do\b|look at\b)\w+|you (?:should|need to|will(?: be)?|are going to|guys (?:should"
+    r"|need to)) (?!be able|see\b|have\b|know\b|be\b|notice\b|find\b)\w+"
+    # "I need you to check it", "if you can check it", "maybe you can check it"
+    r"|i(?:['’]d| would) like (?:you|the|[A-Z]\w+)\b[\w ]* to (?!think\b|say\b)\w+|i need you (?:guys )?to (?!know\b)\w+"
+    r"|(?:if|maybe) you (?:can|could) (?!see\b|hear\b|imagine\b|remember\b|have\b|use\b|say\b|just\b)\w+)",
     re.IGNORECASE,
 )
 _EN_ASSIGNMENT: Final = re.compile(
@@ -66,6 +69,9 @@ _EN_ASSIGNMENT: Final = re.compile(
     r"|One|And|But|So|If|Who|Everyone|Everybody|Nobody)\b)"
     r"(?:[A-Z][a-z]+|he|she)(?:['’](?:s (?:going to|gonna)|ll)|\s+(?:will(?: be)?|is going to|is gonna|has to|needs to))\s+(?!be\s|have\b"
     r"|need\b|get\b)\w+"
+    # "the Marketing Expert is gonna check it", "the two designers are going to build it"
+    r"|\b[Tt]he (?:[A-Z][A-Za-z]*|(?:\w+ )?(?:designers?|developers?|testers?|analysts?|engineers?|team))\b(?: [A-Z]\w*)*(?: over here)?"
+    r" (?:will|is going to|are going to|is gonna|are gonna)\s+(?!be\s|have\b|need\b|get\b)\w+"
 )
 _EN_NEED: Final = re.compile(
     r"\b(?:we (?:need to|have to|must|should|gotta)|(?:needs|has) to be (?:done|fixed|\w+ed))\b(?!\s+(?:be|think"
