@@ -29,6 +29,10 @@ _LEADS: Final = re.compile(
     r"|okay|ok|so|well|yeah|yes|right|and|but|um|uh|good|great|alright|all right)\b[,.!\s]+)+",
     re.IGNORECASE,
 )
+_HESITATIONS: Final = re.compile(
+    r"(?:(?<=^)|(?<=\s))(?:u+h+|u+m+|e+r+m?|m+-?h*m+|a+h+|э+м*|м{2,}|а{2,})\b[,.]?(?=\s|$)", re.IGNORECASE
+)
+_TWICE: Final = re.compile(r"\b(\w+(?:['’]\w+)?)(?:,? \1\b(?!['’]))+", re.IGNORECASE)
 _TASK_KINDS: Final = frozenset({Kind.PROMISE, Kind.REQUEST, Kind.ASSIGNMENT, Kind.NEED})
 _OWNED: Final = frozenset({Kind.PROMISE, Kind.REQUEST, Kind.ASSIGNMENT})
 
@@ -101,8 +105,12 @@ def find_remarks(talk: Talk, lines: Sequence[Line]) -> Findings:
 
 
 def plain(text: str) -> str:
-    """Return a sentence without the words with which people take the turn («Хорошо, тогда …»), its first letter a capital."""
-    bare = _LEADS.sub("", text.strip()) or text.strip()
+    """Return a sentence without the words with which people take the turn («Хорошо, тогда …»), its first letter a capital.
+
+    Sounds of hesitation and words said twice go as well; quotes as evidence keep them.
+    """
+    clean = _TWICE.sub(r"\1", " ".join(_HESITATIONS.sub(" ", text).split()))
+    bare = _LEADS.sub("", clean) or clean or text.strip()
     return bare[:1].upper() + bare[1:]
 
 

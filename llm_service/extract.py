@@ -32,6 +32,8 @@ _TELLING = {
     Kind.RISK: 0.3,
 }
 _ASKED = -0.5
+_TELLING_WEIGHT = 0.45
+"""Weight of a sentence with at least three words with a meaning."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ def extract_topic(talk: Talk, lines: Sequence[Line], vectors: Vectors) -> Extrac
     ]
     scores = weights * (0.5 + 0.5 * spread) + np.array(bonus, dtype=np.float32) * weights
     ranked = tuple(lines[place] for place in np.argsort(-scores, kind="stable"))
-    room = max(_FEWEST_SENTENCES, min(_MOST_SENTENCES, -(-len(lines) // _LINES_PER_SENTENCE)))
+    telling = int((weights >= _TELLING_WEIGHT).sum())
+    room = max(_FEWEST_SENTENCES, min(_MOST_SENTENCES, -(-len(lines) // _LINES_PER_SENTENCE), telling))
     return Extract(
         tuple(lines),
         _title(lines, ranked),

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from llm_service.actions import find_remarks
+from llm_service.actions import find_remarks, plain
 from llm_service.cues import Kind, find_cues
 
 
@@ -95,3 +95,34 @@ def test_commands_in_the_talk_make_at_most_a_task_with_a_quote(talk_of):
     for task in results.tasks:
         assert task.lines[0].text in talk.turns[0].text
         assert task.owner == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("Um, well, I'll I'll uh send it.", "I'll send it."),
+        ("Ну, э, я я подготовлю, ммм, отчёт.", "Я подготовлю, отчёт."),
+        ("Umbrella stands are here.", "Umbrella stands are here."),
+        ("Uh.", "Uh."),
+    ],
+)
+def test_hesitations_are_not_written_down(said, written):
+    assert plain(said) == written
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The Marketing Expert is going to check the prototype.",
+        "The two designers are gonna build a model.",
+        "I need you to draw the case.",
+        "And if you can check the costs with the factory.",
+    ],
+)
+def test_assignments_by_role_and_polite_requests_are_tasks(text):
+    assert find_cues(text) & {Kind.REQUEST, Kind.ASSIGNMENT}
+
+
+@pytest.mark.parametrize("text", ["I'll do that.", "I'll discuss the budget now.", "If you can see the screen."])
+def test_what_names_no_work_is_no_task(talk_of, text):
+    assert not found(talk_of(("Tom", text), language="en")).tasks
