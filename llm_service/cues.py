@@ -138,9 +138,8 @@ _SMALL_TALK: Final = re.compile(
 )
 
 
-@lru_cache(
-    maxsize=8192
-)  # each sentence is looked at several times, and Russian forms take a tenth of a second a hundred
+# A summary asks about each sentence several times, and the forms of its words take 8 ms.
+@lru_cache(maxsize=8192)
 def find_cues(text: str) -> frozenset[Kind]:
     """Return what the sentence does; several kinds may be found, or none."""
     if is_small_talk(text):
