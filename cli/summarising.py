@@ -110,7 +110,8 @@ async def _summary(
     began = time.monotonic()
     summary = await _made(stub, meeting, strategy)
     seconds = time.monotonic() - began
-    if file is not None:
+    # What fell back, such as on a machine that was too busy, is made again next time.
+    if file is not None and not (summary is not None and summary.finished.fallback_reason):
         file.parent.mkdir(parents=True, exist_ok=True)
         partial = file.with_suffix(".partial")
         data = {"seconds": seconds, "summary": None if summary is None else MessageToDict(summary)}

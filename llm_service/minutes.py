@@ -225,7 +225,7 @@ class Minutes:
             for unit in units
             if not told & {line.number for line in unit.lines}
         ]
-        if len(units) == 1 and sentences:
+        if len(units) == 1:
             pieces = list(self._complete(sentences, units[0]))
         else:
             pieces = sorted([*sentences, *quoted], key=lambda one: one.lines[0].number)
