@@ -22,6 +22,7 @@ from llm_service.summary import Progress, Summarizer
 from llm_service.templates import Template, Templates
 from mesh.database import once
 from mesh.errors import NotReady
+from mesh.paging import decode_token, encode_token, page_size
 from textkit.embedder import Embedder
 
 __all__ = ["LlmServicer"]
@@ -79,8 +80,13 @@ class LlmServicer(llm_pb2_grpc.LlmServiceServicer):
     ) -> llm_pb2.ListTemplatesResponse:
         """List the templates of a workspace."""
         del context
-        found = await self._opened_templates().list(request.workspace_id)
-        return llm_pb2.ListTemplatesResponse(templates=[writing.template(one) for one in found])
+        after = decode_token(request.page_token) if request.page_token else ""
+        found = [one for one in await self._opened_templates().list(request.workspace_id) if one.name > after]
+        page = found[: page_size(request.page_size)]
+        return llm_pb2.ListTemplatesResponse(
+            templates=[writing.template(one) for one in page],
+            next_page_token=encode_token(page[-1].name) if len(found) > len(page) else "",
+        )
 
     async def PutTemplate(  # noqa: N802
         self, request: llm_pb2.PutTemplateRequest, context: Context

@@ -35,9 +35,13 @@ class TemplateRpcs:
     async def ListTemplates(self, request: pb.ListTemplatesRequest, context: Any) -> pb.ListTemplatesResponse:  # noqa: N802
         """List the templates."""
         del context
-        asked = llm_pb2.ListTemplatesRequest(workspace_id=require(Role.ROLE_VIEWER).workspace(request.workspace_id))
+        asked = llm_pb2.ListTemplatesRequest(
+            workspace_id=require(Role.ROLE_VIEWER).workspace(request.workspace_id),
+            page_size=request.page_size,
+            page_token=request.page_token,
+        )
         found = await answer(self._desk.services.llm.ListTemplates(asked, timeout=_SECONDS))
-        return pb.ListTemplatesResponse(templates=found.templates)
+        return pb.ListTemplatesResponse(templates=found.templates, next_page_token=found.next_page_token)
 
     async def PutTemplate(self, request: pb.PutTemplateRequest, context: Any) -> pb.PutTemplateResponse:  # noqa: N802
         """Write a template."""

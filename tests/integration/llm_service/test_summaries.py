@@ -101,6 +101,13 @@ async def test_a_workspace_edits_its_templates(serve, without_model, mesh_settin
         before = listed(await stub.ListTemplates(asked))
         assert set(before) == {"default", "stand-up", "planning", "retro", "customer-call"}
         assert all(one.built_in and not one.changed for one in before.values())
+        first = await stub.ListTemplates(llm_pb2.ListTemplatesRequest(workspace_id="wsp_1", page_size=2))
+        rest = await stub.ListTemplates(
+            llm_pb2.ListTemplatesRequest(workspace_id="wsp_1", page_size=3, page_token=first.next_page_token)
+        )
+        assert [one.name for one in (*first.templates, *rest.templates)] == sorted(before)
+        assert first.next_page_token
+        assert not rest.next_page_token
         layout = "{% for one in actions %}* {{ one.owner }}: {{ one.due }}{% endfor %}"
         put = llm_pb2.PutTemplateRequest(
             workspace_id="wsp_1", template=llm_pb2.Template(name="retro", layout=layout), idempotency_key="1"
