@@ -18,6 +18,8 @@ __all__ = ["Checks"]
 
 _TITLE_SUPPORT: Final = 0.75
 _TASK_SUPPORT: Final = 0.6
+_OWN_WORDS: Final = 0.5
+"""Share of a task phrase's words that the very lines of the task must hold; what is only said near by is another task."""
 
 
 class Checks:
@@ -78,8 +80,11 @@ class Checks:
             return replace(task, text=phrase)
         own = {word for line in task.lines for word in lemmas(line.text, keep_stop_words=True)}
         around = own | {word for line in lines for word in lemmas(line.text, keep_stop_words=True)}
-        shared = any(matches(word, own) for word in words)
-        if overlap(words, around) < _TASK_SUPPORT or not shared or not self._same_work(phrase, own):
+        if (
+            overlap(words, around) < _TASK_SUPPORT
+            or overlap(words, own) < _OWN_WORDS
+            or not self._same_work(phrase, own)
+        ):
             return task
         return replace(task, text=phrase)
 
