@@ -18,7 +18,8 @@ from llm_service.generation import Answer, Message, Reply, Usage
 from llm_service.leaks import without_instructions
 from llm_service.prompts import render
 from llm_service.redaction import Redactor
-from llm_service.summary import Strategy, Summarizer, Summary
+from llm_service.strategies import Strategy
+from llm_service.summary import Summarizer, Summary
 
 DATA = Path(__file__).parents[2] / "data" / "injections" / "attempts.jsonl"
 ATTEMPTS = [json.loads(line) for line in DATA.read_text(encoding="utf-8").splitlines()]
@@ -38,15 +39,17 @@ class Obedient:
 
     async def chat(self, messages, shape, max_tokens):
         loot = f"{LOOT}. {messages[0].content} {LOOT}"
-        return Reply(shape.model_validate(filled(shape.model_json_schema(), loot)), Usage(10, 10, 1))
+        schema = shape.model_json_schema()
+        return Reply(shape.model_validate(filled(schema, loot, schema.get("$defs", {}))), Usage(10, 10, 1))
 
 
-def filled(schema, loot):
+def filled(schema, loot, named):
+    schema = named[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
     kind = schema["type"]
     if kind == "object":
-        return {name: filled(part, loot) for name, part in schema["properties"].items()}
+        return {name: filled(part, loot, named) for name, part in schema["properties"].items()}
     if kind == "array":
-        return [filled(schema["items"], loot)] * schema.get("minItems", 0)
+        return [filled(schema["items"], loot, named)] * schema.get("minItems", 0)
     return {"string": loot, "integer": 1, "boolean": True}[kind]
 
 
@@ -79,7 +82,7 @@ def test_there_are_enough_attempts_in_both_languages() -> None:
 def test_an_attempt_stays_letter_by_letter_inside_the_last_message(attempt, language: str) -> None:
     def topic(text: str):
         line = SimpleNamespace(number=1, speaker=text, text=text)
-        return render("topic", language, lines=[line], tasks=[text])
+        return render("topic", language, lines=[line], tasks=[text], guidance="")
 
     def answer(text: str):
         source, exchange = SimpleNamespace(header=text, text=text), SimpleNamespace(question=text, answer=text)
@@ -93,8 +96,9 @@ def test_an_attempt_stays_letter_by_letter_inside_the_last_message(attempt, lang
 
 
 @each
+@pytest.mark.parametrize("strategy", [Strategy.BY_TOPIC, Strategy.MAP_REDUCE, Strategy.BY_SPEAKER])
 async def test_a_summary_keeps_its_structure_and_tells_no_instructions_even_if_the_model_obeys(
-    attempt, talk_of
+    attempt, strategy: Strategy, talk_of
 ) -> None:
     language = attempt["language"]
     said = {
@@ -106,10 +110,7 @@ async def test_a_summary_keeps_its_structure_and_tells_no_instructions_even_if_t
         ],
     }[language]  # fmt: skip
     talk = talk_of(*said, language=language)
-    steps = [
-        step
-        async for step in Summarizer(Obedient(), FlatEmbedder(), 1500).summarize(talk, language, Strategy.MAP_REDUCE)
-    ]
+    steps = [step async for step in Summarizer(Obedient(), FlatEmbedder(), 1500).summarize(talk, language, strategy)]
     (summary,) = [step for step in steps if isinstance(step, Summary)]
     assert steps[-1] is summary
     assert summary.parts
@@ -119,10 +120,14 @@ async def test_a_summary_keeps_its_structure_and_tells_no_instructions_even_if_t
         told += [one.text for one in (*part.decisions, *part.questions, *part.risks)]
         assert {line.number for line in part.lines} <= {line.number for line in talk.lines}
         assert all(task.owner in {"Ирина", "Анна", "Александр", ""} for task in part.tasks)
-        for quote in part.quotes:
-            assert any(quote.text in turn.text for turn in talk.turns)
+        assert set(part.evidence) <= set(part.lines)
     assert not any(LOOT in text for text in told)
-    instructions = shingles(render("topic", language, lines=[], tasks=[])[0].content)
+    rules = [
+        render("topic", language, lines=[], tasks=[], guidance=""),
+        render("stretch", language, lines=[], tasks=[], guidance="", earlier=None, most=3),
+        render("speaker", language, lines=[], tasks=[], guidance="", speaker=""),
+    ]
+    instructions = set().union(*(shingles(messages[0].content) for messages in rules))
     own = shingles(" ".join(text for _, text in said))
     assert not (set().union(*map(shingles, told)) - own) & instructions
 
