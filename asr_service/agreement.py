@@ -16,6 +16,9 @@ __all__ = ["Agreement", "plain"]
 _OVERLAP = 0.1
 """Seconds by which two passes may disagree about where a word begins."""
 
+_SAME_WORD = 0.8
+"""Seconds within which the same text is the same word."""
+
 
 class Agreement:
     """The quick passes behind what is settled; times of words in seconds of the recording, places of audio in samples."""
@@ -57,11 +60,26 @@ class Agreement:
 
     def settle(self, words: Sequence[Word], place: int) -> None:
         """A careful pass found `words` before sample `place`; what the quick ones heard behind it stays."""
+        known, stable = self.words, self.stable_words
+        first = _behind(known, words, place / SAMPLE_RATE)
         self.settled = list(words)
-        first = place / SAMPLE_RATE - _OVERLAP
-        self._stable = [word for word in self._stable if word.start >= first]
-        self._tail = [word for word in self._tail if word.start >= first]
+        self._stable = known[first:stable]
+        self._tail = known[max(first, stable) :]
         self.start = place
+
+
+def _behind(known: Sequence[Word], settled: Sequence[Word], place: float) -> int:
+    """How many of the known words are settled now: up to the same word, else by time, which is the less exact of the two."""
+    if settled:
+        last = settled[-1]
+        same = [
+            number
+            for number, word in enumerate(known)
+            if plain(word.text) == plain(last.text) and abs(word.end - last.end) < _SAME_WORD
+        ]
+        if same:
+            return min(same, key=lambda number: abs(known[number].end - last.end)) + 1
+    return next((number for number, word in enumerate(known) if word.start >= place - _OVERLAP), len(known))
 
 
 def plain(word: str) -> str:

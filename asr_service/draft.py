@@ -18,9 +18,9 @@ _WINDOW = 9 * SAMPLE_RATE
 """Samples that a careful pass hears at most; with the silence behind it, the shortest length that the model decodes well."""
 _BREATH = int(0.2 * SAMPLE_RATE)
 """Samples of silence in which a careful pass has time, and no word is cut."""
-_FRESH = int(1.5 * SAMPLE_RATE)
+_FRESH = 2 * SAMPLE_RATE
 """Samples of new speech that are worth a careful pass."""
-_BREATHLESS = int(2.5 * SAMPLE_RATE)
+_BREATHLESS = int(3.5 * SAMPLE_RATE)
 """Samples of new speech that get a careful pass although nobody pauses."""
 _EDGE = 0.7
 """Seconds at the end of such a pass whose words may be cut, and are left to the next one."""

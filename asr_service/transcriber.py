@@ -42,6 +42,8 @@ _SURE_LANGUAGE = 0.7
 _PROMPT_WORDS = 40
 _PROMPT_SECONDS = 10.0
 """What was said earlier than this before a chunk is no prompt for it."""
+_DRAFT_BEAM = 3
+"""Hypotheses of a draft, which must not keep the words of others waiting."""
 _SKIPPED = 1.0
 """Seconds of speech without words that were left out rather than misheard."""
 _MARGIN = 0.2
@@ -80,6 +82,8 @@ class DecodingTask:
     """Second try after a loop: repetitions are made expensive."""
     fast: bool = False
     """Greedy."""
+    beam: int = 0
+    """Hypotheses kept at most; 0 for as many as the model was told to keep."""
     lasting: bool = True
     """Whether the words will be final."""
 
@@ -191,7 +195,7 @@ class Transcriber:
 
         Teaches this transcriber nothing.
         """
-        task = DecodingTask(self._language, self._hot_words, self._prompt(start, before))
+        task = DecodingTask(self._language, self._hot_words, self._prompt(start, before), beam=_DRAFT_BEAM)
         phrases = yield from self._in_its_language(audio, task)
         words = _placed([_said_once(phrase) for phrase in phrases], start, start + len(audio) / SAMPLE_RATE)
         return (yield from self._completed(words, audio, start, voiced, before))

@@ -26,7 +26,7 @@ def test_a_pass_comes_in_a_pause_and_sooner_or_later_without_one() -> None:
     assert not draft.due(2 * SECOND, PAUSE)
     assert draft.due(3 * SECOND, PAUSE)
     assert not draft.due(3 * SECOND, 0)
-    assert draft.due(4 * SECOND, 0)
+    assert draft.due(5 * SECOND, 0)
 
 
 def test_no_pass_follows_another_without_new_speech() -> None:
@@ -34,7 +34,7 @@ def test_no_pass_follows_another_without_new_speech() -> None:
     draft.settle([], 0, 4 * SECOND, 0)
     assert draft.place == 0
     assert not draft.due(5 * SECOND, 0)
-    assert draft.due(7 * SECOND, 0)
+    assert draft.due(8 * SECOND, 0)
 
 
 def test_in_a_pause_everything_is_settled() -> None:
@@ -74,7 +74,7 @@ def test_long_laughter_is_left_behind() -> None:
     draft.settle([], 0, 11 * SECOND, 0)
     assert draft.place == 0
     draft.settle([], 0, 13 * SECOND, 0)
-    assert draft.place > 10 * SECOND
+    assert draft.place > 9 * SECOND
 
 
 def test_a_cut_stretch_hands_its_last_words_on() -> None:
