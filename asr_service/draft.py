@@ -18,14 +18,14 @@ _WINDOW = 9 * SAMPLE_RATE
 """Samples that a careful pass hears at most; with the silence behind it, the shortest length that the model decodes well."""
 _BREATH = int(0.2 * SAMPLE_RATE)
 """Samples of silence in which a careful pass has time, and no word is cut."""
-_FRESH = 2 * SAMPLE_RATE
+_FRESH = int(1.5 * SAMPLE_RATE)
 """Samples of new speech that are worth a careful pass."""
-_BREATHLESS = int(3.5 * SAMPLE_RATE)
+_BREATHLESS = int(2.8 * SAMPLE_RATE)
 """Samples of new speech that get a careful pass although nobody pauses."""
 _EDGE = 0.7
 """Seconds at the end of such a pass whose words may be cut, and are left to the next one."""
-_LENIENT = 0.7
-"""How sure the model was of a draft's words, as a share of how sure it is later, for them to stay: a change has a price too."""
+_SAME_WORD = 0.8
+"""Seconds within which the same text is the same word."""
 _STUCK = 12 * SAMPLE_RATE
 """Samples without words, as in laughter, behind which the draft goes on."""
 
@@ -59,7 +59,9 @@ class Draft:
     def settle(self, words: Sequence[Word], kept: int, heard: int, silence: int) -> None:
         """Takes the words that a pass up to sample `heard` found behind the first `kept` ones."""
         self._passed = heard
-        words = reconciled(words, self.words[kept:])
+        if kept:
+            words = _begun(words, self.words[kept:])
+        words = reconciled(words, self.words[kept:], keep=True)
         if silence >= _BREATH:
             self._take([*self.words[:kept], *words], heard - silence // 2)
             return
@@ -85,18 +87,34 @@ class Draft:
         self._marks.append((max(place, self._marks[-1][0]) if self._marks else place, len(words)))
 
 
-def reconciled(final: Sequence[Word], draft: Sequence[Word]) -> list[Word]:
-    """The words of a whole stretch, in which a draft's words stay where the model was about as sure of them.
+def reconciled(final: Sequence[Word], draft: Sequence[Word], *, keep: bool = False) -> list[Word]:
+    """The words of a whole stretch, in which a draft's words stay where the model was as sure of them.
 
-    Other numbers of words say that one of the two left something out, or split it; there the whole stretch is trusted.
+    Other numbers of words say that one of the two left something out, or split it; there the whole stretch is trusted, but for
+    words that it has nothing for where `keep` is set: one draft after another leaves out what the first one heard.
     """
     reconciled: list[Word] = []
     pairs = SequenceMatcher(None, [plain(word.text) for word in draft], [plain(word.text) for word in final], False)
     for kind, first, last, begin, end in pairs.get_opcodes():
         before, now = draft[first:last], final[begin:end]
-        stays = kind == "replace" and len(before) == len(now) and _sureness(before) >= _LENIENT * _sureness(now)
+        if keep and kind == "delete":
+            reconciled += before
+            continue
+        stays = kind == "replace" and len(before) == len(now) and _sureness(before) >= _sureness(now)
         reconciled += before if stays else now
     return reconciled
+
+
+def _begun(words: Sequence[Word], before: Sequence[Word]) -> list[Word]:
+    """The words of a window that begins amid speech; up to the first word on which both agree, the pass before heard more.
+
+    Places of words are rough, so the window may begin inside a word, or behind it.
+    """
+    for number, word in enumerate(words):
+        for place, known in enumerate(before):
+            if plain(known.text) == plain(word.text) and abs(known.end - word.end) < _SAME_WORD:
+                return [*before[:place], *words[number:]]
+    return list(words)
 
 
 def _sureness(words: Sequence[Word]) -> float:
