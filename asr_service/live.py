@@ -22,7 +22,6 @@ from asr_service.agreement import Agreement
 from asr_service.audio import SAMPLE_RATE, AudioSource, Samples
 from asr_service.complaints import PoorAudio, too_many_speakers
 from asr_service.diarization import Diarization, Span
-from asr_service.draft import Draft, reconciled
 from asr_service.engine import Engine
 from asr_service.identification import EnrolledVoice, VoiceMatch, identify
 from asr_service.language_check import LanguageCheck
@@ -57,10 +56,17 @@ _LONGEST_STRETCH = 24.0
 """Seconds; shorter ones are cut in the middle of sentences more often, and the words beside a cut are misheard (measured)."""
 _SHORTEST_PASS = 0.5
 """Seconds of speech before the first pass over a stretch."""
+_BREATH = 0.2
+"""Seconds of silence inside a stretch in which a careful pass has time."""
+_CAREFUL_AFTER = 2.0
+"""Seconds of new speech that are worth a careful pass, which corrects what the quick ones misheard: their words stand on
+less context than the final ones, and about one in twelve would change only at the end of the stretch."""
 _SPEAKER_STEP = 4 * _BLOCK
 """Samples between two looks at who speaks."""
 _JUDGED = 3 * SAMPLE_RATE
 """Samples of speech from which audio can be judged."""
+_CAREFUL_WINDOW = 14 * SAMPLE_RATE
+"""Samples that a careful pass hears at most: longer ones would hold up the quick passes."""
 _GUESS_STEP = 2 * SAMPLE_RATE
 _REVISED_TURNS = 200
 """Turns whose speakers are looked at again while the recording goes on; all are at its end."""
@@ -115,7 +121,6 @@ class LiveRecognition:
         self._closed = 0
         self._closing: int | None = None
         self._flushes: list[int] = []
-        self._draft: Draft | None = None
         self._agreement: Agreement | None = None
         self._passed = 0
         self._open_revision = 0
@@ -202,7 +207,6 @@ class LiveRecognition:
                 yield SpeechPaused(min(region.end, self._heard) / SAMPLE_RATE)
             if since is not None and self._endpointer.frames * FRAME - since > _LONGEST_STRETCH * SAMPLE_RATE:
                 yield from self._cut(since)
-        yield from self._write_draft()
         if self._speakers is not None and end // _SPEAKER_STEP > start // _SPEAKER_STEP:
             yield from self._speakers.advance(self._voice.values)
         yield None
@@ -230,8 +234,6 @@ class LiveRecognition:
         if end > start:
             audio, voiced = self._recording.read(start, end), partial(voiced_seconds, self._voice.values)
             words = yield from self._transcriber.transcribe(audio, start / SAMPLE_RATE, voiced)
-            if self._draft is not None:
-                words = reconciled(words, self._draft.words_before(end))
             yield from self._complain(audio)
         spans: tuple[Span, ...] = ()
         spoken = [SpokenWord(word, ()) for word in words]
@@ -253,8 +255,6 @@ class LiveRecognition:
                 len(self._turns), self._open_revision + 1, final=True, turn=turn, stable_words=len(turn.words)
             )
             self._open_revision = 0
-        goes_on = self._draft is not None and self._endpointer.running_since is not None
-        self._draft = self._draft.behind(end) if self._draft is not None and goes_on else None
         self._agreement = None
         self._closing = None
         if self._speakers is not None:
@@ -308,50 +308,35 @@ class LiveRecognition:
         if changes:
             yield Revised(tuple(changes))
 
-    def _write_draft(self) -> LiveWork:
-        """Listens carefully to what is new of the running stretch, at places that depend on the audio alone."""
-        since = self._endpointer.running_since
-        if since is None:
-            return
-        if self._draft is None:
-            self._draft = Draft(max(since, self._closed))
-        draft, silence = self._draft, self._endpointer.silence
-        if not draft.due(self._heard, silence):
-            return
-        begin, kept = draft.window(self._heard)
-        audio, voiced = self._recording.read(begin, self._heard), partial(voiced_seconds, self._voice.values)
-        words = yield from self._transcriber.draft(audio, begin / SAMPLE_RATE, draft.words[:kept], voiced)
-        draft.settle(words, kept, self._heard, silence)
-        if self._interim is not None:
-            agreement = self._agreement = self._agreement or Agreement(draft.place)
-            agreement.settle(draft.words, draft.place)
-            yield from self._tell(agreement)
-
     def _pass(self) -> LiveWork:
-        """Listens quickly to the running stretch, when enough of it is new and nothing more urgent waits."""
+        """Listens to the running stretch, when enough of it is new and nothing more urgent waits."""
         since = self._endpointer.running_since
         if self._interim is None or since is None:
             return
+        start = max(since, self._closed)
         if self._agreement is None:
-            start = max(since, self._closed)
             self._agreement = Agreement(start)
-            if self._draft is not None:
-                self._agreement.settle(self._draft.words, self._draft.place)
             self._passed = start + int(max(_SHORTEST_PASS - self._interim, 0.0) * SAMPLE_RATE)
         agreement = self._agreement
         waiting = self._recording.samples - self._heard
-        if self._heard - self._passed < self._interim * SAMPLE_RATE or waiting > _CAUGHT_UP * SAMPLE_RATE:
+        fresh = (self._heard - agreement.start) / SAMPLE_RATE
+        careful = self._endpointer.silence >= _BREATH * SAMPLE_RATE and fresh >= _CAREFUL_AFTER
+        due = careful or self._heard - self._passed >= self._interim * SAMPLE_RATE
+        if not due or waiting > _CAUGHT_UP * SAMPLE_RATE:
             return
         self._passed = self._heard
-        audio = self._recording.read(agreement.start, self._heard)
-        words = yield from self._transcriber.listen(
-            audio, agreement.start / SAMPLE_RATE, agreement.settled, agreement.known
-        )
-        agreement.take(words)
-        yield from self._tell(agreement)
-
-    def _tell(self, agreement: Agreement) -> Iterator[LiveEvent]:
-        """The running stretch as it is known now, with speakers."""
+        if careful:
+            begin, kept = agreement.resume_from(self._heard - _CAREFUL_WINDOW)
+            audio = self._recording.read(begin, self._heard)
+            before = " ".join(word.text for word in agreement.words[:kept])
+            words = yield from self._transcriber.listen(audio, begin / SAMPLE_RATE, before, fast=False)
+            agreement.settle(words, kept, self._heard - self._endpointer.silence // 2)
+        else:
+            audio = self._recording.read(agreement.start, self._heard)
+            words = yield from self._transcriber.listen(
+                audio, agreement.start / SAMPLE_RATE, agreement.before, agreement.known
+            )
+            agreement.take(words, self._heard)
         words = agreement.words
         if not words:
             return
@@ -360,7 +345,7 @@ class LiveRecognition:
             if not self._open_revision or self._heard - self._guessed >= _GUESS_STEP:
                 # Who speaks changes seldom, and the answer costs about as much as a pass.
                 self._guessed = self._heard
-                self._guess = self._speakers.guess(words[0].start, self._heard / SAMPLE_RATE)
+                self._guess = self._speakers.guess(start / SAMPLE_RATE, self._heard / SAMPLE_RATE)
             spoken = attribute_words(words, self._guess)
         self._open_revision += 1
         turn = Turn(most_heard(spoken), tuple(spoken))

@@ -16,37 +16,51 @@ def said(agreement: Agreement) -> tuple[str, str]:
 
 def test_what_two_passes_agree_on_stays() -> None:
     agreement = Agreement(0)
-    agreement.take(words("мы сделали эк"))
+    agreement.take(words("мы сделали эк"), SAMPLE_RATE)
     assert said(agreement) == ("", "мы сделали эк")
-    agreement.take(words("Мы сделали экспорт"))
+    agreement.take(words("Мы сделали экспорт"), 2 * SAMPLE_RATE)
     assert said(agreement) == ("Мы сделали", "экспорт")
     assert agreement.known == ["Мы", "сделали"]
-    agreement.take(words("экспорт, и", 1.0))
+    agreement.take(words("экспорт, и", 1.0), 2 * SAMPLE_RATE)
     assert said(agreement) == ("Мы сделали экспорт,", "и")
 
 
 def test_words_that_disappear_were_never_stable() -> None:
     agreement = Agreement(0)
-    agreement.take(words("да нет"))
-    agreement.take(words("нет"))
+    agreement.take(words("да нет"), SAMPLE_RATE)
+    agreement.take(words("нет"), SAMPLE_RATE)
     assert said(agreement) == ("", "нет")
-    agreement.take([])
+    agreement.take([], SAMPLE_RATE)
     assert said(agreement) == ("", "")
+
+
+def test_the_beginning_is_left_behind_at_the_end_of_a_sentence() -> None:
+    agreement = Agreement(0)
+    text = "а б в г. д е ж з и к л м н о п р с т у ф"
+    for _ in range(2):
+        agreement.take(words(text), 10 * SAMPLE_RATE)
+    assert agreement.before == "а б в г. д е ж з и к л м н о"
+    assert SAMPLE_RATE * 6.9 <= agreement.start <= SAMPLE_RATE * 7
+    assert agreement.known == ["п", "р", "с", "т", "у", "ф"]
+    assert said(agreement) == (text, "")
+
+
+def test_passes_that_never_agree_do_not_keep_the_window_growing() -> None:
+    agreement = Agreement(0)
+    for second in range(10, 16):
+        agreement.take(words(f"{second} {second} {second}"), second * SAMPLE_RATE)
+    assert agreement.start >= 11 * SAMPLE_RATE
 
 
 def test_a_careful_pass_replaces_what_the_quick_ones_heard() -> None:
     agreement = Agreement(0)
     for _ in range(2):
-        agreement.take(words("пушу видомления не приходят"))
-    agreement.settle(words("пуш-уведомления не приходят."), 3 * SAMPLE_RATE)
+        agreement.take(words("пушу видомления не приходят"), 2 * SAMPLE_RATE)
+    agreement.settle(words("пуш-уведомления не приходят."), 0, 3 * SAMPLE_RATE)
     assert said(agreement) == ("пуш-уведомления не приходят.", "")
-    assert (agreement.known, agreement.start) == ([], 3 * SAMPLE_RATE)
-
-
-def test_what_was_heard_behind_a_careful_pass_stays() -> None:
-    agreement = Agreement(0)
-    for text in ("раз два три", "раз два три", "четыре"):
-        agreement.take(words(text, 1.5 if text == "четыре" else 0.0))
-    agreement.settle(words("рас"), SAMPLE_RATE // 2)
-    assert said(agreement) == ("рас два три", "четыре")
-    assert agreement.known == ["два", "три"]
+    assert (agreement.before, agreement.known, agreement.start) == ("пуш-уведомления не приходят.", [], 3 * SAMPLE_RATE)
+    agreement.settle(words("да", 3.5), 2, 5 * SAMPLE_RATE)
+    assert said(agreement) == ("пуш-уведомления не да", "")
+    assert agreement.resume_from(0) == (0, 0)
+    assert agreement.resume_from(SAMPLE_RATE) == (3 * SAMPLE_RATE, 3)
+    assert agreement.resume_from(9 * SAMPLE_RATE) == (5 * SAMPLE_RATE, 3)
