@@ -223,6 +223,9 @@ class LiveStream:
                 said = True
                 yield event
             if self.over:
+                if self._events[-1].event_id > seen:
+                    # The end came while the events before it were being told.
+                    continue
                 self.done = True
                 return
             if self._error is not None:
