@@ -57,13 +57,13 @@ _WHICH: Final = (
     r"(?P<which>(?:(?:следующ|будущ|прошл|прошедш|эт|ближайш|текущ)[а-я]+|next|last|this|coming"
     r"|the\s+coming)\s+)?"
 )
-_NUMBER_RU: Final = (
+NUMBER_RU: Final = (
     "один|одну|одного|одной|два|две|двух|три|трех|четыре|четырех|пять|пяти|шесть|шести|семь|семи|восемь"
     "|восьми|девять|десять|десяти"
     "|полтора|пару|пары"
 )
-_NUMBER_EN: Final = "a couple of|couple of|a|an|one|two|three|four|five|six|seven|eight|nine|ten"
-_AMOUNT: Final = rf"(?:(?P<amount>\d{{1,3}}|{_NUMBER_RU}|{_NUMBER_EN})\s+)"
+NUMBER_EN: Final = "a couple of|couple of|a|an|one|two|three|four|five|six|seven|eight|nine|ten"
+_AMOUNT: Final = rf"(?:(?P<amount>\d{{1,3}}|{NUMBER_RU}|{NUMBER_EN})\s+)"
 _UNIT: Final = (
     r"(?P<unit>рабоч[а-я]+\s+д(?:ень|ня|ней)|день|дня|дней|дню|сутки|суток|недел[юиье]|недель|недельк[иу]|неделек|месяц(?:а|ев)?"
     r"|(?:working|business)\s+days?|days?|weeks?|months?)\b"

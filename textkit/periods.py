@@ -18,10 +18,7 @@ __all__ = ["Period", "find_period"]
 _DAY: Final = timedelta(days=1)
 _AHEAD: Final = 120
 """A day without a year that lies further ahead than this is one of last year."""
-_AMOUNT: Final = (
-    r"(?:(?P<amount>\d{1,3}|одн(?:у|ой)|один|пару|два|две|двух|три|трех|четыре|четырех|пять|пяти|шесть|шести|семь|семи|восемь|восьми"
-    r"|девять|десять|десяти|a couple of|an?|one|two|three|four|five|six|seven|eight|nine|ten)\s+)?"
-)
+_AMOUNT: Final = rf"(?:(?P<amount>\d{{1,3}}|{words.NUMBER_RU}|{words.NUMBER_EN})\s+)?"
 _UNIT: Final = (
     r"(?P<unit>дн(?:я|ей|и)|день|сут(?:ки|ок)|недел(?:ю|и|ь)|месяц(?:а|ев)?|квартал(?:а|ов)?|год(?:а)?|лет|"
     r"days?|weeks?|months?|quarters?|years?)\b"
