@@ -14,13 +14,11 @@ from rich.text import Text
 from cli import show, show_board
 from cli.client import Client, fresh_key
 from cli.errors import UsageWrong
-from cli.session import run, session_of
+from cli.session import AsJson, run, session_of
 
 __all__ = ["app", "create_from_file", "register"]
 
 app = typer.Typer(no_args_is_help=True, help="Boards: list, show, create.")
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 
 class _CardFile(BaseModel):

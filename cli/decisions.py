@@ -14,7 +14,7 @@ from cli.client import Client, fresh_key
 from cli.errors import UsageWrong
 from cli.following import until_decided
 from cli.output import Output
-from cli.session import Session, run, session_of
+from cli.session import AsJson, Session, run, session_of
 
 __all__ = ["register"]
 
@@ -25,7 +25,6 @@ _STAGES = {
 
 ProposalId = Annotated[str, typer.Argument(help="Identifier of the proposal, from `planerka proposals`.")]
 Note = Annotated[str, typer.Option("--note", help="Note for the journal.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -23,7 +23,7 @@ from cli.export import FORMATS, export, format_of
 from cli.following import Steps, settle
 from cli.live import LiveTranscript
 from cli.output import Output
-from cli.session import run, session_of
+from cli.session import AsJson, run, session_of
 from cli.settings import CliSettings
 from cli.streaming import LiveStream
 from mesh.times import from_datetime
@@ -47,7 +47,6 @@ _STRATEGIES = {
     if number
 }
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Title = Annotated[str, typer.Option(help="Title of the meeting; its date where it is empty.")]
 Language = Annotated[
     str, typer.Option("--language", help="Spoken language, such as ru or en; found out where it is empty.")

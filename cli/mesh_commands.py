@@ -13,15 +13,13 @@ from cli.health import HealthProbe
 from cli.launcher import Mesh
 from cli.output import Output
 from cli.services import ALL, BY_NAME, UI
-from cli.session import session_of
+from cli.session import AsJson, session_of
 from cli.settings import CliSettings
 from cli.supervisor import Supervisor, start_detached, stop_running
 from mesh import logs, paths
 from mesh.settings import MeshSettings
 
 __all__ = ["register"]
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 
 def register(root: typer.Typer) -> None:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from cli import show
 from cli.output import Output
-from cli.session import session_of
+from cli.session import AsJson, session_of
 from mesh.paths import models_root
 from models import ModelStatus, Phase, Progress, State, Store, default_source
 
@@ -23,7 +23,6 @@ app = typer.Typer(no_args_is_help=True, help="Models: pull, list, verify.")
 _LINE_SECONDS = 5.0
 """Seconds between two lines about one model where there is no terminal."""
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Ids = Annotated[list[str] | None, typer.Argument(help="Models by their ids; all but optional ones without any.")]
 
 

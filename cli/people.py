@@ -12,15 +12,13 @@ from rich.text import Text
 
 from cli import show, voices
 from cli.client import fresh_key
-from cli.session import run, session_of
+from cli.session import AsJson, run, session_of
 
 __all__ = ["app", "register"]
 
 app = typer.Typer(no_args_is_help=True, help="People, their rights and voices.")
 
 _ROLES = {name.removeprefix("ROLE_").lower(): name for name, number in workspace_pb2.Role.items() if number}
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 
 def register(root: typer.Typer) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -14,9 +14,10 @@ from cli.client import Client, connect
 from cli.output import Output
 from cli.settings import CliSettings, speech_language
 
-__all__ = ["Session", "run", "session_of"]
+__all__ = ["AsJson", "Session", "run", "session_of"]
 
 T = TypeVar("T")
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 
 @dataclass(frozen=True)

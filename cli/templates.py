@@ -13,14 +13,13 @@ from rich.text import Text
 from cli import show
 from cli.client import Client, fresh_key
 from cli.errors import UsageWrong
-from cli.session import run, session_of
+from cli.session import AsJson, run, session_of
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Templates of summaries: list, show, set, delete.")
 
 Name = Annotated[str, typer.Argument(help="Name of the template, such as stand-up.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 
 @app.command("list")

@@ -15,14 +15,13 @@ from rich.text import Text
 from cli import show
 from cli.client import Client, fresh_key, typed_errors
 from cli.errors import UsageWrong
-from cli.session import run, session_of
+from cli.session import AsJson, run, session_of
 
 __all__ = ["enroll_voice", "register"]
 
 _PIECE = 256 << 10
 
 PersonName = Annotated[str, typer.Argument(metavar="PERSON", help="Identifier or name of the person.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -13,7 +13,7 @@ from rich.text import Text
 from cli import show
 from cli.client import Client, fresh_key
 from cli.output import Output
-from cli.session import run, session_of
+from cli.session import AsJson, run, session_of
 from mesh.times import to_seconds
 
 __all__ = ["app", "register"]
@@ -22,8 +22,6 @@ app = typer.Typer(no_args_is_help=True, help="Settings of the workspace: perimet
 
 _PERIMETERS = {name.removeprefix("PERIMETER_").lower(): name for name, number in llm_pb2.Perimeter.items() if number}
 _MICROS = 1_000_000
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 
 def register(root: typer.Typer) -> None:
