@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -52,8 +53,9 @@ class Store:
         url = make_url(self._url)
         if url.get_backend_name() == "sqlite" and url.database:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_async_engine(url)
-        if url.get_backend_name() == "sqlite":
+        is_sqlite = url.get_backend_name() == "sqlite"
+        engine = create_async_engine(url, connect_args={"factory": _SqliteConnection} if is_sqlite else {})
+        if is_sqlite:
             event.listen(engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(engine.sync_engine, "begin", _begin_sqlite)
         try:
@@ -170,6 +172,19 @@ async def repeated(session: AsyncSession, workspace_id: str, request: Any, respo
             resource=("idempotency_key", key),
         )
     return response.FromString(row.response)
+
+
+class _SqliteConnection(sqlite3.Connection):
+    """Gives its locks back when it is closed.
+
+    SQLite keeps a closed connection, and the lock of its transaction, until the last cursor is gone. A cancelled call
+    closes its connection while the traceback still holds the cursor, and nobody could write until the next collection.
+    """
+
+    def close(self) -> None:
+        if self.in_transaction:
+            self.rollback()
+        super().close()
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:
