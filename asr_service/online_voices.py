@@ -110,7 +110,8 @@ class OnlineVoices:
         sample = np.concatenate([*members.values(), np.zeros(0, dtype=np.int64)]).astype(np.int64)
         stand_ins = list(self._tentative.values())
         # A tentative voice is one vector, as long as a long piece and far from everything in time.
-        far = [Piece(-10.0 * place, -10.0 * place + 1.45) for place in range(1, len(stand_ins) + 1)]
+        narrow = 2 * sum(piece.narrow for piece in pieces) > len(pieces)
+        far = [Piece(-10.0 * place, -10.0 * place + 1.45, narrow) for place in range(1, len(stand_ins) + 1)]
         check = Refinement(
             np.concatenate([vectors, known_vectors[sample], *(vector[None] for vector in stand_ins)]),
             [*pieces, *(known_pieces[index] for index in sample), *far],

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from asr_service.audio import SAMPLE_RATE, AudioSource
 from asr_service.clustering import Piece
-from asr_service.embedding import HOP, VoiceEncoder
+from asr_service.embedding import HOP, VoiceEncoder, is_narrow
 from asr_service.segmentation import CERTAIN, FRAME_SECONDS, LocalActivity
 
 __all__ = [
@@ -132,12 +132,13 @@ def cut_stretch(
         # Lengths in steps of 0.1 s, so that pieces of one length can share a call.
         kept = len(features) // 10 * 10
         if kept:
-            yield Piece(start, end), features[:kept]
+            yield Piece(start, end, is_narrow(features[:kept])), features[:kept]
         return
     number = int(np.ceil((len(features) - length) * seconds / hop)) + 1
     for place in np.linspace(0, len(features) - length, number).round().astype(int).tolist():
         begin = start + place * seconds
-        yield Piece(begin, begin + _PIECE_SECONDS), features[place : place + length]
+        own = features[place : place + length]
+        yield Piece(begin, begin + _PIECE_SECONDS, is_narrow(own)), own
 
 
 def frame_bounds(pieces: Sequence[Piece]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

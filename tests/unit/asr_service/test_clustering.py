@@ -1,6 +1,7 @@
 """How many voices, and which pieces are whose, on vectors with a known truth."""
 
 import importlib.util
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -54,6 +55,21 @@ def test_a_short_remark_is_a_voice_only_where_it_differs_clearly() -> None:
     vague[0] = clear[0] + 0.4 * clear[1:].mean(axis=0)
     vague[0] /= np.linalg.norm(vague[0])
     assert len(set(cluster_voices(vague, short, SpeakerLimits()))) == 1
+
+
+@pytest.mark.parametrize(("narrow", "found"), [([False, False], 1), ([True, False], 1), ([True, True], 2)])
+def test_voices_that_are_much_alike_are_two_only_by_telephone(narrow: list[bool], found: int) -> None:
+    random = np.random.default_rng(3)
+    one, other = np.linalg.qr(random.normal(size=(192, 2)))[0].T
+    # Between the clusters pieces are alike by 0.7 of what they are within one.
+    centres = np.stack([one, 0.7 * one + np.sqrt(1 - 0.7**2) * other])
+    truth = np.repeat([0, 1], 20)
+    vectors = centres[truth] + 0.04 * random.normal(size=(40, 192))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    heard = [replace(piece, narrow=narrow[voice]) for piece, voice in zip(pieces(40), truth.tolist(), strict=True)]
+    labels = cluster_voices(vectors, heard, SpeakerLimits())
+    assert len(set(labels)) == found
+    assert found == 1 or same_partition(labels, truth)
 
 
 def test_a_small_part_of_one_stretch_is_no_voice_of_its_own() -> None:
