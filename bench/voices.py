@@ -115,6 +115,7 @@ class Listener:
             detector=VoiceDetector(store.path("silero-vad")),
             segmenter=SpeakerSegmenter(store.path("pyannote-segmentation-3.0"), 2),
             encoder=VoiceEncoder(store.path("campplus-zh-en-192"), 2),
+            end_to_end=None,
             vad=VadSettings(),
             segmentation_step=0.5,
         )
