@@ -277,7 +277,8 @@ class Refinement:
         seconds = min(self.seconds(left), self.seconds(right)) / self._patience
         weight = float(np.interp(seconds, *_LINK_WEIGHT))
         same = float(np.interp(seconds, *_SAME_VOICE))
-        same += _NARROW_WEIGHT * max(same, 0.0) * min(self._narrow[left].mean(), self._narrow[right].mean())
+        narrow = min(float(self._narrow[left].mean()), float(self._narrow[right].mean()))
+        same += _NARROW_WEIGHT * max(same, 0.0) * narrow
         return same - self._ratio(left, right) - weight * self._link(left, right)
 
     def _link(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> float:

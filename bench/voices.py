@@ -147,7 +147,7 @@ class Listener:
 def named_time(
     clip: Clip, found: Diarization, known: Sequence[EnrolledVoice], threshold: float
 ) -> dict[str, dict[str, float]]:
-    """Of each person that speaks: seconds in all, heard by diarization, named right, named as another."""
+    """Of each person that speaks: seconds in all, heard by diarization, named right (also where nobody else speaks), named as another."""
     names = {m.speaker: m.person_id for m in identify(found.voices, seconds_of(found), known, threshold)}
     truth = clip.grid(clip.truth)
     heard = clip.grid(found.spans)
@@ -164,6 +164,8 @@ def named_time(
             "speech": speaks.sum() * STEP,
             "heard": (speaks & spoken).sum() * STEP,
             "right": (speaks & right).sum() * STEP,
+            "heard alone": (alone & spoken).sum() * STEP,
+            "right alone": (alone & right).sum() * STEP,
             # Where others talk at once, the other name may be theirs.
             "wrong": (alone & other & ~right).sum() * STEP,
         }
@@ -255,7 +257,8 @@ def report(
         heard = max(times["heard"], 1e-9)
         print(
             f"{name}: {times['speech']:.1f} s of speech, {times['heard']:.1f} s heard; of what was heard named right "
-            f"{times['right'] / heard:.3f}, named as somebody else {times['wrong'] / heard:.3f}"
+            f"{times['right'] / heard:.3f}, named as somebody else {times['wrong'] / heard:.3f}; where nobody else "
+            f"speaks named right {times['right alone'] / max(times['heard alone'], 1e-9):.3f}"
         )
     print(
         f"{len(sure)} speakers, expected calibration error of their best probability "

@@ -48,6 +48,14 @@ def test_nobody_is_recognised_where_nobody_is_known() -> None:
     assert identify(np.zeros((0, 192), dtype=np.float32), [], enrolled(1)) == ()
 
 
+def test_who_said_one_word_is_not_named_and_takes_no_name_from_another() -> None:
+    known = enrolled(1, 2)
+    exact, other = known[0].vector, heard(1)
+    assert [match.speaker for match in identify(np.stack([exact, other]), [60.0, 60.0], known)] == [0]
+    assert [match.speaker for match in identify(np.stack([exact, other]), [1.2, 60.0], known)] == [1]
+    assert identify(exact[None], [1.2], known) == ()
+
+
 def test_people_compete_for_a_voice() -> None:
     people = np.stack([voice.vector for voice in enrolled(1, 2, 3)])
     one = np.stack([heard(1, 0.8)])
