@@ -57,6 +57,8 @@ def ask(
                 return
             output.result.print()
             _sources(citations, output)
+            if finished.fallback_reason:
+                output.note("ask.fallback", reason=finished.fallback_reason)
 
     run(work())
 

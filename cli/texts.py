@@ -233,6 +233,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "stale.none": ("No card has been silent for long.", "Забытых карточек нет."),
     "never": ("never", "никогда"),
     "sources": ("Sources", "Источники"),
+    "ask.fallback": ("Note: {reason}", "Замечание: {reason}"),
     "ask.unanswered": (
         "The knowledge base does not say. Import more meetings, or ask in other words.",
         "В базе знаний ответа нет. Загрузите больше встреч или спросите иначе.",
