@@ -10,7 +10,7 @@ from planerka.orchestrator.v1 import orchestrator_pb2
 from rich.padding import Padding
 from rich.text import Text
 
-from cli import show
+from cli import documents, show
 from cli.client import typed_errors
 from cli.output import Output
 from cli.session import run, session_of
@@ -19,8 +19,9 @@ __all__ = ["register"]
 
 
 def register(root: typer.Typer) -> None:
-    """Add the command."""
+    """Add the commands."""
     root.command("ask")(ask)
+    root.add_typer(documents.app, name="knowledge")
 
 
 def ask(
@@ -56,6 +57,8 @@ def ask(
                 return
             output.result.print()
             _sources(citations, output)
+            if finished.fallback_reason:
+                output.note("ask.fallback", reason=finished.fallback_reason)
 
     run(work())
 
@@ -66,15 +69,17 @@ def _sources(citations: list[llm_pb2.Citation], output: Output) -> None:
         return
     output.result.print(show.heading(output.texts("sources")))
     for citation in citations:
-        output.result.print(_source_line(citation))
+        output.result.print(_source_line(citation, output))
         output.result.print(Padding(Text(f"“{_short(citation.chunk.text)}”", style="italic"), (0, 0, 0, 4)))
 
 
-def _source_line(citation: llm_pb2.Citation) -> Text:
+def _source_line(citation: llm_pb2.Citation, output: Output) -> Text:
     chunk = citation.chunk
     line = Text(f"[{citation.number}] ", style="bold")
     line.append(chunk.title or chunk.meeting_id or chunk.card_id, style="not bold")
     facts = [", ".join(chunk.speakers)]
+    if chunk.page:
+        facts.append(output.texts("page", number=chunk.page))
     if chunk.HasField("range"):
         facts.append(f"{show.clock(chunk.range.start)}-{show.clock(chunk.range.end)}")
     if chunk.HasField("happened_at"):

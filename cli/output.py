@@ -43,7 +43,7 @@ class Output:
 
     def note(self, key: str, **fields: object) -> None:
         """Print one line about progress."""
-        self.progress.print(self.texts(key, **fields), style="dim", highlight=False)
+        self.progress.print(self.texts(key, **fields), style="dim", highlight=False, markup=False)
 
     @contextmanager
     def waiting(self, key: str, **fields: object) -> Iterator[None]:

@@ -62,8 +62,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     # workspace
     "by_service": ("as the service is set", "как настроен сервис"),
     "workspace.shown": (
-        "Workspace {id}: perimeter {perimeter}; language model: {provider}.",
-        "Пространство {id}: периметр {perimeter}; языковая модель: {provider}.",
+        "Workspace {id}: perimeter {perimeter}; language model: {provider}; template of summaries: {template}.",
+        "Пространство {id}: периметр {perimeter}; языковая модель: {provider}; шаблон итогов: {template}.",
     ),
     "workspace.unused": (
         "No calls of language models are recorded.",
@@ -233,10 +233,23 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "stale.none": ("No card has been silent for long.", "Забытых карточек нет."),
     "never": ("never", "никогда"),
     "sources": ("Sources", "Источники"),
+    "ask.fallback": ("Note: {reason}", "Замечание: {reason}"),
     "ask.unanswered": (
         "The knowledge base does not say. Import more meetings, or ask in other words.",
         "В базе знаний ответа нет. Загрузите больше встреч или спросите иначе.",
     ),
+    "page": ("p. {number}", "с. {number}"),
+    "document.added": ("{id}  {title}: in the knowledge base.", "{id}  {title}: в базе знаний."),
+    "document.unchanged": ("{id}  {title}: was there already.", "{id}  {title}: уже был в базе."),
+    "document.refused": ("{file}: {why}", "{file}: {why}"),
+    "document.removed": ("{id} is removed.", "{id}: удалён."),
+    "document.none": (
+        "Nobody added a document yet: `planerka knowledge add FILE`.",
+        "Документов ещё нет: `planerka knowledge add ФАЙЛ`.",
+    ),
+    "document.everybody": ("everybody", "все"),
+    "col.readers": ("Readers", "Кто читает"),
+    "col.added": ("Added", "Добавлен"),
     # models
     "models.all_here": ("All models are here, in {root}.", "Все модели на месте, в {root}."),
     "models.pulled": ("{model} is ready ({size}).", "{model}: готова ({size})."),

@@ -1,4 +1,4 @@
-"""`planerka workspace …`: how far texts may go, which language model works, and what it took."""
+"""`planerka workspace …`: how far texts may go, which language model works, in which template, and what it took."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from rich.text import Text
 
 from cli import show
 from cli.client import Client, fresh_key
+from cli.errors import UsageWrong
 from cli.output import Output
 from cli.session import AsJson, run, session_of
 from mesh.times import to_seconds
 
 __all__ = ["app", "register"]
 
-app = typer.Typer(no_args_is_help=True, help="Settings of the workspace: perimeter, language model, and what it took.")
+app = typer.Typer(
+    no_args_is_help=True, help="Settings of the workspace: perimeter, language model, template, and what it took."
+)
 
 _PERIMETERS = {name.removeprefix("PERIMETER_").lower(): name for name, number in llm_pb2.Perimeter.items() if number}
 _MICROS = 1_000_000
@@ -50,6 +53,12 @@ def set_(
     provider: Annotated[
         str | None, typer.Option(help="Provider of language models to ask first; empty for the service's own choice.")
     ] = None,
+    template: Annotated[
+        str | None,
+        typer.Option(
+            help="Template of summaries where a meeting names none; `planerka template list` shows them; empty for the default one."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Change settings; what is not named stays."""
@@ -66,6 +75,9 @@ def set_(
                 settings.perimeter = getattr(llm_pb2, _PERIMETERS.get(perimeter, "PERIMETER_UNSPECIFIED"))
             if provider is not None:
                 settings.model_provider = provider
+            if template is not None:
+                await _require_template(client, template)
+                settings.summary_template = template
             request = orchestrator_pb2.UpdateWorkspaceSettingsRequest(settings=settings, idempotency_key=fresh_key())
             answer = await client.call(lambda seconds: client.stub.UpdateWorkspaceSettings(request, timeout=seconds))
             _print(session.output(as_json=as_json), answer.settings, as_json=as_json)
@@ -99,6 +111,14 @@ def usage(
     run(work())
 
 
+async def _require_template(client: Client, name: str) -> None:
+    request = orchestrator_pb2.ListTemplatesRequest(workspace_id=client.workspace, page_size=500)
+    found = await client.call(lambda seconds: client.stub.ListTemplates(request, timeout=seconds))
+    known = [one.name for one in found.templates]
+    if name and name not in known:
+        raise UsageWrong(f"There is no template {name!r}; choose one of: {', '.join(known)}.")
+
+
 async def _settings(client: Client) -> workspace_pb2.WorkspaceSettings:
     request = orchestrator_pb2.GetWorkspaceSettingsRequest(workspace_id=client.workspace)
     return (await client.call(lambda seconds: client.stub.GetWorkspaceSettings(request, timeout=seconds))).settings
@@ -111,7 +131,10 @@ def _print(output: Output, settings: workspace_pb2.WorkspaceSettings, *, as_json
     texts = output.texts
     perimeter = texts.name(llm_pb2.Perimeter.Name(settings.perimeter)) if settings.perimeter else texts("by_service")
     provider = settings.model_provider or texts("by_service")
-    output.result.print(texts("workspace.shown", id=settings.workspace_id, perimeter=perimeter, provider=provider))
+    template = settings.summary_template or "default"
+    output.result.print(
+        texts("workspace.shown", id=settings.workspace_id, perimeter=perimeter, provider=provider, template=template)
+    )
 
 
 def _tables(output: Output, answer: orchestrator_pb2.GetModelUsageResponse) -> None:

@@ -33,6 +33,16 @@ _HESITATIONS: Final = re.compile(
     r"(?:(?<=^)|(?<=\s))(?:u+h+|u+m+|e+r+m?|m+-?h*m+|a+h+|э+м*|м{2,}|а{2,})\b[,.]?(?=\s|$)", re.IGNORECASE
 )
 _TWICE: Final = re.compile(r"\b(\w+(?:['’]\w+)?)(?:,? \1\b(?!['’]))+", re.IGNORECASE)
+_AT_ONCE: Final = re.compile(
+    r"\b(?:i['’]ll|i will|i['’]m (?:gonna|going to)|i am going to|let me|we['’]ll|we will)"
+    r"\s+(?:(?:just|quickly|now|then|first|also|briefly)\s+)*"
+    r"(?:go (?:next|first|ahead|back|through|over|on|quickly)|start (?:with|off|by)|begin (?:with|by)|say\b|take notes|move on|stop"
+    r"|(?:explain|present|skip|repeat) (?:it|this|that|these|here|how|what|why)\b|leave (?:it|this|that) (?:to|there|here|for now)"
+    r"|(?:write|note) (?:(?:it|this|that|these) )?(?:down|here)\b|(?:come|get) back to (?:it|this|that))"
+    r"|\b(?:покажу (?:вам|экран|сейчас)|перейду к|вернусь к (?:этому|нему|ней)|передам слово)\b",
+    re.IGNORECASE,
+)
+"""What people say they do while the meeting goes on; with a day it is work for later."""
 _TASK_KINDS: Final = frozenset({Kind.PROMISE, Kind.REQUEST, Kind.ASSIGNMENT, Kind.NEED})
 _OWNED: Final = frozenset({Kind.PROMISE, Kind.REQUEST, Kind.ASSIGNMENT})
 
@@ -83,6 +93,7 @@ def find_remarks(talk: Talk, lines: Sequence[Line]) -> Findings:
     cues = [find_cues(line.text) for line in lines]
     groups = _group_tasks(talk, lines, cues)
     tasks = [task for task in (_task(talk, group, owned) for group, owned in groups) if _says_what(task)]
+    tasks = [task for task in tasks if not _is_done_at_once(task)]
     decisions = [
         line for line, kinds in zip(lines, cues, strict=True) if Kind.DECISION in kinds and Kind.QUESTION not in kinds
     ]
@@ -118,6 +129,11 @@ def _says_what(task: Task) -> bool:
     """Tell whether a task names some work («I'll do that» alone does not), or at least who asked whom and until when."""
     said = {word for line in task.lines for word in lemmas(line.text)}
     return len(said) >= _FEWEST_TELLING or task.due is not None or len(task.lines) > 1
+
+
+def _is_done_at_once(task: Task) -> bool:
+    """Tell whether a promise is only about what happens next in the meeting itself, such as who speaks or takes notes."""
+    return task.due is None and len(task.lines) == 1 and _AT_ONCE.search(task.lines[0].text) is not None
 
 
 def _remarks(kind: Kind, lines: Sequence[Line], most: int) -> tuple[Remark, ...]:

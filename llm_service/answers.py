@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Final
 
@@ -14,7 +15,9 @@ from llm_service.citing import Passage, holding, passages_of, quote_answer, supp
 from llm_service.documents import DECISION, SUMMARY
 from llm_service.errors import ModelOutputInvalid, ProviderFailed, ProviderTooSlow
 from llm_service.generation import Answer, ChatModel, Usage
+from llm_service.hearing import Heard, whole_sentences
 from llm_service.knowledge import Found, Knowledge
+from llm_service.leaks import may_repeat_instructions
 from llm_service.prompts import render
 from llm_service.questions import Exchange, Inquiry, Listing, Question, inquiry_of, wanted
 from llm_service.talk import cut_sentences
@@ -45,7 +48,7 @@ class Answered:
     """Sources by their number in the text, from 1."""
     usage: Usage = field(default_factory=Usage)
     fallback_reason: str = ""
-    """Why the sources were quoted instead of a model asked; empty where it was."""
+    """Why the sources were quoted instead of a model asked, or why its answer ends early; empty where neither is so."""
 
 
 class _Draft(Answer):
@@ -70,6 +73,18 @@ class _Evidence:
     roster: list[str]
 
 
+@dataclass
+class _Told:
+    """What a model's answer has come to."""
+
+    text: str = ""
+    """What was told, without the numbers of the sources."""
+    cited: list[Found] = field(default_factory=list)
+    held: list[tuple[str, Found]] = field(default_factory=list)
+    """Sentences that stand and wait for one that says what was asked for."""
+    usage: Usage = field(default_factory=Usage)
+
+
 class Answerer:
     """Answers questions.
 
@@ -88,8 +103,8 @@ class Answerer:
     async def ask(self, question: Question) -> AsyncIterator[str | Answered]:
         """Yield the answer in pieces, and at last its sources.
 
-        Whether there is an answer is decided by the sources, before the model is asked; what the model writes is held to them. Where
-        it fails or says nothing that they hold, they are quoted.
+        Whether there is an answer is decided by the sources, before the model is asked; what the model writes is held to them,
+        sentence by sentence while it writes. Where it fails or says nothing that they hold, they are quoted.
         """
         inquiry = await asyncio.to_thread(inquiry_of, question)
         if inquiry.listing is not None:
@@ -103,24 +118,29 @@ class Answerer:
             yield unknown(question.language)
             yield Answered(known=False)
             return
-        usage, fallback, text = Usage(), "", None
+        told, fallback = _Told(), ""
         if self._model is not None:
             try:
-                text, usage = await self._written(self._model, question, evidence)
+                async with aclosing(self._written(self._model, question, evidence, told)) as pieces:
+                    async for piece in pieces:
+                        yield piece
             except (ProviderFailed, ProviderTooSlow, ModelOutputInvalid) as error:
-                self._log.warning("answer is quoted", reason=error.reason)
+                self._log.warning("answer ends early" if told.text else "answer is quoted", reason=error.reason)
                 fallback = error.message
         else:
             fallback = NO_MODEL
-        found = text or await self._quoted(question, evidence, trusted=usage.calls == 0)
+        if told.text:
+            yield Answered(known=True, citations=tuple(told.cited), usage=told.usage, fallback_reason=fallback)
+            return
+        found = await self._quoted(question, evidence, trusted=told.usage.calls == 0)
         if found is None:
             yield unknown(question.language)
-            yield Answered(known=False, usage=usage, fallback_reason=fallback)
+            yield Answered(known=False, usage=told.usage, fallback_reason=fallback)
             return
         marks = "".join(f"[{number}]" for number in range(1, len(found[1]) + 1))
         for piece in _pieces(f"{found[0]} {marks}"):
             yield piece
-        yield Answered(known=True, citations=tuple(found[1]), usage=usage, fallback_reason=fallback)
+        yield Answered(known=True, citations=tuple(found[1]), usage=told.usage, fallback_reason=fallback)
 
     async def _listed(self, question: Question, inquiry: Inquiry) -> tuple[list[str], Answered]:
         """Return decisions, or what meetings were about, by time: nothing has to be found or phrased for it."""
@@ -162,32 +182,80 @@ class Answerer:
         return None
 
     async def _written(
-        self, model: ChatModel, question: Question, evidence: _Evidence
-    ) -> tuple[tuple[str, list[Found]] | None, Usage]:
-        """Return those sentences of the model's answer that the sources hold, with these sources; None where there are none."""
+        self, model: ChatModel, question: Question, evidence: _Evidence, told: _Told
+    ) -> AsyncGenerator[str]:
+        """Yield those sentences of the model's answer that the sources hold, each as soon as it is written and checked.
+
+        The first ones wait until they hold something of the asked kind. A sentence that may be the service's own instructions, and all
+        behind it, waits for the whole answer. Where the model begins again after something was told, what was told is the answer.
+
+        Raises:
+            ProviderFailed, ProviderTooSlow, ModelOutputInvalid: See `ChatModel.chat`.
+        """
         sources = await self._fitting(model, evidence.sources)
         recent = question.history[-_REMEMBERED:]
         messages = render("answer", question.language, sources=sources, question=question.text, history=recent)
-        reply = await model.chat(messages, _Draft, _TOKENS)
-        draft = reply.value
-        written = _MARKS.sub("", draft.answer).strip()
-        if not draft.answered or not written:
-            return None, reply.usage
+        heard = Heard("answered", "answer")
+        writing = asyncio.create_task(model.chat(messages, _Draft, _TOKENS, heard))
+        writing.add_done_callback(heard.end)
+        seen: list[str] = []
+        tries, doubtful = 1, False
+        try:
+            async for text in heard.texts():
+                if heard.tries > tries:
+                    if told.text:
+                        raise _broken_off(model)
+                    tries, doubtful = heard.tries, False
+                    seen.clear()
+                    told.held.clear()
+                for raw in whole_sentences(text)[len(seen) :]:
+                    doubtful = doubtful or may_repeat_instructions(raw, messages)
+                    if doubtful:
+                        break
+                    seen.append(raw)
+                    async for piece in self._checked(raw, question, evidence, sources, told):
+                        yield piece
+            reply = await writing
+        finally:
+            writing.cancel()
+        told.usage = reply.usage
+        if heard.tries > tries and told.text:
+            raise _broken_off(model)
+        if heard.tries > tries:
+            seen.clear()
+            told.held.clear()
+        if not reply.value.answered:
+            return
+        for raw in (reply.value.answer[start:end] for start, end in cut_sentences(reply.value.answer)):
+            if raw not in seen:
+                async for piece in self._checked(raw, question, evidence, sources, told):
+                    yield piece
+
+    async def _checked(
+        self, raw: str, question: Question, evidence: _Evidence, sources: Sequence[Found], told: _Told
+    ) -> AsyncIterator[str]:
+        """Yield what can be told once a further sentence is written: nothing, or it with those that waited, each with its source."""
         prefixes = tuple(f"{name}: " for name in evidence.roster)
-        sentences = [_without(written[start:end], prefixes) for start, end in cut_sentences(written)]
-        asked = await asyncio.to_thread(self._knowledge.embedder.embed_queries, sentences)
-        standing: list[tuple[str, int]] = []
-        for sentence, vector in zip(sentences, asked, strict=True):
-            if detect_language(sentence) not in (question.language, "mixed", ""):
-                continue
-            passage = support(sentence, evidence.passages, evidence.roster, evidence.vectors @ vector)
-            if passage is not None and not (passage.source >= len(sources)):
-                standing.append((sentence, passage.source))
-        text = " ".join(sentence for sentence, _ in standing)
-        if not standing or not evidence.wanted.answered_by(text, [question.text]):
-            return None, reply.usage
-        places = list(dict.fromkeys(place for _, place in standing))
-        return (text, [sources[place] for place in places]), reply.usage
+        sentence = _without(_MARKS.sub("", raw).strip(), prefixes)
+        if not sentence or detect_language(sentence) not in (question.language, "mixed", ""):
+            return
+        vector = (await asyncio.to_thread(self._knowledge.embedder.embed_queries, [sentence]))[0]
+        passage = await asyncio.to_thread(
+            support, sentence, evidence.passages, evidence.roster, evidence.vectors @ vector
+        )
+        if passage is None or passage.source >= len(sources):
+            return
+        told.held.append((sentence, sources[passage.source]))
+        standing = " ".join([told.text, *(one for one, _ in told.held)]).strip()
+        if not told.text and not evidence.wanted.answered_by(standing, [question.text]):
+            return
+        for one, source in told.held:
+            if source not in told.cited:
+                told.cited.append(source)
+            begins = " " if told.text else ""
+            told.text = f"{told.text} {one}".strip()
+            yield f"{begins}{one} [{told.cited.index(source) + 1}]"
+        told.held.clear()
 
     async def _quoted(
         self, question: Question, evidence: _Evidence, *, trusted: bool
@@ -215,6 +283,12 @@ class Answerer:
                 break
             fitting.append(chunk)
         return fitting
+
+
+def _broken_off(model: ChatModel) -> ProviderFailed:
+    return ProviderFailed(
+        f"The model {model.name} broke its answer off; what is told of it was checked, and more may be missing."
+    )
 
 
 def _without(text: str, prefixes: Sequence[str]) -> str:

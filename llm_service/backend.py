@@ -5,7 +5,7 @@ Everything that is the same for all providers (shape, repair, retries, window, r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -40,6 +40,8 @@ class Request:
     schema: dict[str, Any]
     seconds: float
     """Deadline."""
+    heard: Callable[[str], None] | None = None
+    """Told each piece of the answer as it comes, by providers that send it in pieces."""
 
 
 @dataclass(frozen=True)

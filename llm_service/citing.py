@@ -13,12 +13,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from llm_service.grounding import overlap
+from llm_service.grounding import matches, overlap
 from llm_service.knowledge import Found
 from llm_service.talk import cut_sentences
 from llm_service.texts import attributed
-from llm_service.wanted import Kind, Wanted, number_runs
-from textkit.lemmas import detect_language, lemmas, tokens
+from llm_service.wanted import Kind, Wanted, number_runs, proper_names
+from textkit.lemmas import detect_language, lemma, lemmas, tokens
 from textkit.people import find_people
 
 __all__ = ["Passage", "holding", "passages_of", "quote_answer", "support"]
@@ -85,12 +85,16 @@ def support(
     words = set(lemmas(sentence)) - {word for name in roster for word in lemmas(name)}
     figures = {word for word in tokens(sentence) if any(letter.isdigit() for letter in word)}
     people = {mention.person for mention in find_people(sentence, roster)}
+    # A name is what a sentence is about: one strange name among many right words makes it wrong.
+    names = {lemma(word) for word in proper_names(sentence)} - {word for name in roster for word in lemmas(name)}
     numbers, language = number_runs(sentence), detect_language(sentence)
     best: tuple[float, int] | None = None
     for place, passage in enumerate(passages):
         if not figures <= set(tokens(passage.text)) or not people <= _people(passage, roster):
             continue
         foreign = _foreign(language, passage.text)
+        if not foreign and not all(matches(name, set(passage.words)) for name in names):
+            continue
         if foreign and nearness is not None:
             share = float(nearness[place])
             if share < _FOREIGN:

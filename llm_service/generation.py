@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["Answer", "ChatModel", "Message", "Reply", "Usage", "flat_schema"]
+__all__ = ["Answer", "ChatModel", "Listener", "Message", "Reply", "Usage", "flat_schema"]
 
 Shape = TypeVar("Shape", bound="Answer")
 
@@ -57,6 +57,16 @@ class Reply(Generic[Shape]):
     usage: Usage
 
 
+class Listener(Protocol):
+    """Hears an answer while it is written. Nothing of it is checked yet, and a model that cannot be heard says nothing here."""
+
+    def begin(self) -> None:
+        """Take note that the model begins; what was heard before is void."""
+
+    def hear(self, partial: Mapping[str, Any]) -> None:
+        """Hear the answer as far as it is written: its fields so far, the last text perhaps cut."""
+
+
 class ChatModel(Protocol):
     """A language model behind some back-end; calls may overlap, the back-end puts them in order."""
 
@@ -92,8 +102,10 @@ class ChatModel(Protocol):
     async def count_tokens(self, text: str) -> int:
         """Return how many tokens a text has; never fewer than the model counts, where that cannot be known."""
 
-    async def chat(self, messages: Sequence[Message], shape: type[Shape], max_tokens: int) -> Reply[Shape]:
-        """Ask for an answer of `shape`.
+    async def chat(
+        self, messages: Sequence[Message], shape: type[Shape], max_tokens: int, listener: Listener | None = None
+    ) -> Reply[Shape]:
+        """Ask for an answer of `shape`; `listener` hears it while it is written.
 
         An answer out of shape is repaired where that is possible without guessing, else asked for once more with the validator's
         message. A cancelled call stops the model.

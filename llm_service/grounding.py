@@ -126,7 +126,8 @@ def examine(
     trouble = _facts(sentence, near, talk, language)
     if trouble is not None:
         return Support((), trouble)
-    return Support(lines)
+    quoted = _completed(words, named, lines, near)
+    return Support(quoted) if quoted else Support((), Trouble.WORDS)
 
 
 def overlap(words: set[str], said: set[str]) -> float:
@@ -241,6 +242,30 @@ def _best_lines(words: set[str], evidence: Sequence[Line]) -> tuple[Line, ...]:
         left -= gain
         reach = [line for line in reach if abs(line.number - chosen[0].number) <= _REACH]
     return tuple(sorted(chosen, key=lambda line: line.number))
+
+
+def _completed(words: set[str], named: set[str], lines: Sequence[Line], near: Sequence[Line]) -> tuple[Line, ...]:
+    """Return the lines with those of their neighbours that hold what they lack, so that who reads the quotes alone finds the words.
+
+    Empty where even all of them together lack too much.
+    """
+    quoted = list(lines)
+    while True:
+        held = {
+            word for line in quoted for word in lemmas(f"{line.speaker}. {line.text}", keep_stop_words=True)
+        } | named
+        if overlap(words, held) >= _ENOUGH:
+            return tuple(sorted(quoted, key=lambda line: line.number))
+        lacking = {word for word in words if not matches(word, held)}
+        gains = {
+            line: len({word for word in lacking if matches(word, set(lemmas(line.text, keep_stop_words=True)))})
+            for line in near
+            if line not in quoted
+        }
+        best = max(gains, key=lambda line: gains[line], default=None)
+        if best is None or not gains[best]:
+            return ()
+        quoted.append(best)
 
 
 def _close(evidence: Sequence[Line], closeness: npt.NDArray[np.float32]) -> Support:

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 from llm_service.generation import Message
 from llm_service.talk import cut_sentences
 
-__all__ = ["without_instructions"]
+__all__ = ["may_repeat_instructions", "without_instructions"]
 
 _WORDS: Final = 6
 """Words in a row that nobody says by chance."""
@@ -34,6 +34,13 @@ def without_instructions(value: Any, messages: Sequence[Message]) -> Any:
     rules = [message.content for message in messages if message.role == "system"]
     asked = "" if messages[-1].role == "system" else messages[-1].content
     return _clean(value, *(set().union(*(_runs(rule, size) for rule in rules)) - _runs(asked, size) for size in _SIZES))
+
+
+def may_repeat_instructions(text: str, messages: Sequence[Message]) -> bool:
+    """Tell whether a sentence has so much in common with the system message that only the whole answer can clear it."""
+    rules = [message.content for message in messages if message.role == "system"]
+    asked = "" if messages[-1].role == "system" else messages[-1].content
+    return bool(_runs(text, _FEW) & (set().union(*(_runs(rule, _FEW) for rule in rules)) - _runs(asked, _FEW)))
 
 
 def _clean(value: Any, own: set[_Run], pieces: set[_Run]) -> Any:

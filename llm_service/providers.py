@@ -16,11 +16,11 @@ from llm_service.errors import (
     ProviderTooSlow,
     ProviderUnknown,
 )
-from llm_service.generation import Answer, Message, Reply, Usage
+from llm_service.generation import Answer, Listener, Message, Reply, Usage
 from llm_service.leaks import without_instructions
 from llm_service.ledger import Entry, Ledger, Took
 from llm_service.perimeter import Call, Perimeter, Reach, call, may_leave, refused
-from llm_service.redaction import Redactor
+from llm_service.redaction import Redactor, StreamRestorer
 from llm_service.settings import DEFAULT, LlmSettings, ProviderSettings
 from llm_service.structured import StructuredModel
 from mesh.errors import PlanerkaError
@@ -161,7 +161,9 @@ class Providers:
             return len(text) // 2 + 1
         return await self._models[name].count_tokens(text)
 
-    async def chat(self, messages: Sequence[Message], shape: type[Shape], max_tokens: int) -> Reply[Shape]:
+    async def chat(
+        self, messages: Sequence[Message], shape: type[Shape], max_tokens: int, listener: Listener | None = None
+    ) -> Reply[Shape]:
         """Ask the providers in their order until one answers; see `ChatModel.chat`.
 
         Raises:
@@ -186,7 +188,7 @@ class Providers:
                     refusals.append(refusal)
                     continue
                 redacts = not inside and perimeter is Perimeter.REDACTED
-                return await self._ask(name, who, messages, shape, max_tokens, redacts=redacts, inside=inside)
+                return await self._ask(name, who, messages, shape, max_tokens, listener, redacts=redacts, inside=inside)
             except (PromptTooLong, ModelOutputInvalid, ProviderFailed, ProviderTooSlow) as error:
                 failures.append(error)
                 self._log.warning("provider did not answer", provider=name, reason=error.reason)
@@ -199,6 +201,7 @@ class Providers:
         messages: Sequence[Message],
         shape: type[Shape],
         max_tokens: int,
+        listener: Listener | None,
         *,
         redacts: bool,
         inside: bool,
@@ -209,10 +212,11 @@ class Providers:
         if redacts:
             redactor = who.redactor = who.redactor or Redactor(who.names)
             sent = await asyncio.to_thread(_masked, redactor, messages)
+            listener = None if listener is None else _Restored(listener, redactor)
         outcome, usage = "CANCELLED", Usage()
         try:
             with may_leave(not inside):
-                reply = await model.chat(sent, shape, max_tokens)
+                reply = await model.chat(sent, shape, max_tokens, listener)
             outcome, usage = "ok", reply.usage
         except PlanerkaError as error:
             outcome = error.reason
@@ -303,6 +307,29 @@ class Providers:
         if self._perimeter(who) is Perimeter.INSIDE:
             return next((name for name in order if self._inside[name]), order[0])
         return order[0]
+
+
+class _Restored:
+    """Puts what was masked back into an answer while it is written."""
+
+    def __init__(self, listener: Listener, redactor: Redactor) -> None:
+        self._listener = listener
+        self._redactor = redactor
+        self._texts: dict[str, tuple[StreamRestorer, str, str]] = {}
+
+    def begin(self) -> None:
+        self._texts.clear()
+        self._listener.begin()
+
+    def hear(self, partial: Mapping[str, Any]) -> None:
+        told = {key: self._text(key, value) if isinstance(value, str) else value for key, value in partial.items()}
+        self._listener.hear(told)
+
+    def _text(self, key: str, written: str) -> str:
+        restorer, read, shown = self._texts.get(key) or (StreamRestorer(self._redactor), "", "")
+        shown += restorer.feed(written[len(read) :])
+        self._texts[key] = (restorer, written, shown)
+        return shown
 
 
 def _prices(described: ProviderSettings | None) -> tuple[float, float]:

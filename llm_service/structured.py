@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from json_repair import repair_json
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from llm_service.backend import Backend, Completion, Mode, Request
 from llm_service.canary import Canary, Marker
 from llm_service.errors import ContextCut, ModelOutputInvalid, PromptTooLong, ProviderFailed, ProviderTooSlow
-from llm_service.generation import Answer, Message, Reply, Usage, flat_schema
+from llm_service.generation import Answer, Listener, Message, Reply, Usage, flat_schema
 from llm_service.patience import Patience
 from llm_service.perimeter import may_leave
 from mesh.logs import get_logger
@@ -172,7 +174,9 @@ class StructuredModel:
         # Two letters a token: no common tokenizer needs more tokens for Russian text.
         return len(text) // 2 + 1 if counted is None else counted
 
-    async def chat(self, messages: Sequence[Message], shape: type[Shape], max_tokens: int) -> Reply[Shape]:
+    async def chat(
+        self, messages: Sequence[Message], shape: type[Shape], max_tokens: int, listener: Listener | None = None
+    ) -> Reply[Shape]:
         """Return an answer of `shape`; see `ChatModel.chat`.
 
         Raises:
@@ -185,7 +189,7 @@ class StructuredModel:
         total = Usage()
         problem = ""
         for attempt in range(2):
-            done = await self._ask(talk, shape.__name__, schema, max_tokens)
+            done = await self._ask(talk, shape.__name__, schema, max_tokens, listener)
             total += done.usage if attempt == 0 else done.usage + Usage(retries=1)
             try:
                 value = _parse(done.content, done.finish_reason, shape)
@@ -211,12 +215,17 @@ class StructuredModel:
         raise invalid
 
     async def _ask(
-        self, messages: Sequence[Message], name: str, schema: dict[str, object], max_tokens: int
+        self,
+        messages: Sequence[Message],
+        name: str,
+        schema: dict[str, object],
+        max_tokens: int,
+        listener: Listener | None,
     ) -> Completion:
         mode = self._mode or Mode.PROMPT
         told = _with_schema(messages, schema) if mode is Mode.PROMPT else messages
         await self._require_room(told, max_tokens)
-        done = await self._complete(Request(told, max_tokens, mode, name, schema, self._seconds))
+        done = await self._complete(Request(told, max_tokens, mode, name, schema, self._seconds), listener)
         letters = sum(len(message.content) for message in told)
         read = done.usage.prompt_tokens
         if letters >= _UNSURE_LETTERS and 0 < read < letters / _MOST_LETTERS_PER_TOKEN:
@@ -241,9 +250,13 @@ class StructuredModel:
                 metadata={"needed": str(needed + max_tokens), "window": str(self.context_tokens)},
             )
 
-    async def _complete(self, request: Request) -> Completion:
+    async def _complete(self, request: Request, listener: Listener | None = None) -> Completion:
+        async def once() -> Completion:
+            heard = None if listener is None else _ear(listener)
+            return await self._backend.complete(replace(request, heard=heard))
+
         async with self._turn:
-            return await self._patience.run(lambda: self._backend.complete(request), request.seconds)
+            return await self._patience.run(once, request.seconds)
 
     async def _enforces(self, mode: Mode) -> bool:
         """Send the canary; a provider that refuses the parameter does not enforce."""
@@ -278,6 +291,25 @@ class StructuredModel:
         if self._doubts >= _DOUBTS:
             # The server may have been updated or replaced since the canary.
             self._doubts, self._mode = 0, None
+
+
+def _ear(listener: Listener) -> Callable[[str], None]:
+    """Return what hears the pieces of one try, and tells the listener how far the object has come."""
+    listener.begin()
+    written = ""
+
+    def hear(piece: str) -> None:
+        nonlocal written
+        written += piece
+        try:
+            partial = from_json(written, allow_partial="trailing-strings")
+        except ValueError:
+            # Prose around the object; the whole answer is repaired when it is complete.
+            return
+        if isinstance(partial, dict):
+            listener.hear(partial)
+
+    return hear
 
 
 def _with_schema(messages: Sequence[Message], schema: dict[str, object]) -> list[Message]:

@@ -18,7 +18,7 @@ from llm_service.grounding import matches
 from textkit.lemmas import detect_language, lemma, lemmas, morphology, spans
 from textkit.people import find_people
 
-__all__ = ["Kind", "Wanted", "number_runs", "wanted_of"]
+__all__ = ["Kind", "Wanted", "number_runs", "proper_names", "wanted_of"]
 
 
 class Kind(StrEnum):
@@ -180,7 +180,7 @@ class Wanted:
             return True
         if self.kind is Kind.NAME:
             old = {word for name in known for word in lemmas(name, keep_stop_words=True)}
-            return any(lemma(word) not in old for word in _names(text))
+            return any(lemma(word) not in old for word in proper_names(text))
         return bool(_PATTERNS[self.kind].search(text))
 
 
@@ -224,7 +224,7 @@ def _is_thing(word: str) -> bool:
     return form not in _DOING and word not in _DOING
 
 
-def _names(text: str) -> list[str]:
+def proper_names(text: str) -> list[str]:
     """Return the words that are written as names: with a capital letter, and not only because a sentence begins."""
     return [
         token.word

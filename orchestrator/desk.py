@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from orchestrator.audio import AudioVault
 from orchestrator.broadcast import Broadcast
 from orchestrator.clients import Services
+from orchestrator.documents import DocumentJanitor
 from orchestrator.engine import Engine
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.store import Store
@@ -33,3 +34,5 @@ class Desk:
     """The workflows."""
     janitor: VoiceJanitor
     """Forgets voices of people who are gone."""
+    documents: DocumentJanitor
+    """Deletes the texts of documents that were removed."""

@@ -3,6 +3,7 @@
 PlanerkaError
 ├── InvalidArgument
 │   ├── AudioUnreadable       AUDIO_UNREADABLE
+│   ├── FormatUnknown         DOCUMENT_FORMAT_UNKNOWN
 │   ├── EmptyFile             EMPTY_FILE
 │   ├── TextUnreadable        TEXT_UNREADABLE
 │   ├── UnknownLanguage       UNKNOWN_LANGUAGE
@@ -15,6 +16,7 @@ PlanerkaError
 │   ├── TokenNotFound         TOKEN_NOT_FOUND
 │   ├── SpeakerNotFound       SPEAKER_NOT_FOUND
 │   ├── BoardMissing          BOARD_NOT_FOUND
+│   ├── DocumentNotFound      DOCUMENT_NOT_FOUND
 │   └── StreamNotFound        STREAM_NOT_FOUND
 ├── FailedPrecondition
 │   ├── AlreadyDecided        ALREADY_DECIDED
@@ -52,8 +54,10 @@ __all__ = [
     "AudioUnreadable",
     "BoardMissing",
     "CardChanged",
+    "DocumentNotFound",
     "EditInvalid",
     "EmptyFile",
+    "FormatUnknown",
     "KeyReused",
     "LastAdmin",
     "MeetingBusy",
@@ -77,6 +81,12 @@ class AudioUnreadable(InvalidArgument):
     """The file holds no audio that can be decoded."""
 
     default_reason = "AUDIO_UNREADABLE"
+
+
+class FormatUnknown(InvalidArgument):
+    """The file is no document of a format that can be read."""
+
+    default_reason = "DOCUMENT_FORMAT_UNKNOWN"
 
 
 class EmptyFile(InvalidArgument):
@@ -143,6 +153,12 @@ class BoardMissing(NotFound):
     """There is no such board, or none at all."""
 
     default_reason = "BOARD_NOT_FOUND"
+
+
+class DocumentNotFound(NotFound):
+    """There is no such document in the workspace, or the person may not read it."""
+
+    default_reason = "DOCUMENT_NOT_FOUND"
 
 
 class StreamNotFound(NotFound):

@@ -16,6 +16,7 @@ from orchestrator.audio import AudioVault
 from orchestrator.broadcast import Broadcast
 from orchestrator.clients import Services
 from orchestrator.desk import Desk
+from orchestrator.documents import DocumentJanitor
 from orchestrator.door import Door, is_local
 from orchestrator.engine import Engine
 from orchestrator.live import LiveMeetings
@@ -72,6 +73,7 @@ class OrchestratorHosted:
             vault=AudioVault(self._settings.folder() / "audio"),
             engine=self._engine,
             janitor=VoiceJanitor(self._store, services),
+            documents=DocumentJanitor(self._store, services),
         )
         self._desk, self._live = desk, LiveMeetings(desk)
         self._servicer = OrchestratorServicer(desk, self._live, self._settings.listen)

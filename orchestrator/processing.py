@@ -72,6 +72,7 @@ class Sweeper:
             await asyncio.sleep(self._desk.settings.sweep_seconds)
             await self.sweep()
             await self._desk.janitor.sweep()
+            await self._desk.documents.sweep()
 
     async def sweep(self) -> None:
         """Close abandoned streams, start forgotten workflows, wake those with decisions, delete audio that has had its time."""

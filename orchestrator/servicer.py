@@ -14,6 +14,7 @@ from orchestrator.desk import Desk
 from orchestrator.live import LiveMeetings
 from orchestrator.rights import require
 from orchestrator.servicer_boards import BoardRpcs
+from orchestrator.servicer_documents import DocumentRpcs
 from orchestrator.servicer_meetings import MeetingRpcs
 from orchestrator.servicer_people import PeopleRpcs
 from orchestrator.servicer_proposals import ProposalRpcs
@@ -23,7 +24,13 @@ __all__ = ["OrchestratorServicer"]
 
 
 class OrchestratorServicer(
-    MeetingRpcs, ProposalRpcs, BoardRpcs, PeopleRpcs, TemplateRpcs, orchestrator_pb2_grpc.OrchestratorServiceServicer
+    MeetingRpcs,
+    ProposalRpcs,
+    BoardRpcs,
+    PeopleRpcs,
+    TemplateRpcs,
+    DocumentRpcs,
+    orchestrator_pb2_grpc.OrchestratorServiceServicer,
 ):
     """Everything that people and programs outside the mesh call.
 

@@ -53,6 +53,9 @@ class OrchestratorSettings(Section):
     )
     max_upload_bytes: int = Field(4 << 30, ge=1, description="Largest imported recording in bytes.")
     max_text_bytes: int = Field(32 << 20, ge=1, description="Largest imported text in bytes.")
+    max_document_bytes: int = Field(
+        3 << 20, ge=1, le=3 << 20, description="Largest document for the knowledge base in bytes; at most 3 MiB."
+    )
     sweep_seconds: float = Field(
         15.0,
         gt=0,

@@ -15,6 +15,7 @@ __all__ = [
     "Base",
     "CursorRow",
     "DecisionRow",
+    "DocumentRow",
     "EventRow",
     "KeyRow",
     "MatchRow",
@@ -284,6 +285,25 @@ class AudioSegmentRow(Base):
     file_name: Mapped[str]
     samples: Mapped[int]
     sample_rate: Mapped[int]
+
+
+class DocumentRow(Base):
+    """A document that somebody added (`KnowledgeDocument`); its text is the understanding service's.
+
+    `state` tells what is known of the text there: `adding` while it is on its way, `ready`, `leaving` until it is deleted.
+    """
+
+    __tablename__ = "documents"
+    __table_args__ = (
+        Index("documents_by_workspace", "workspace_id", "state", "added_at", "document_id"),
+        Index("documents_by_state", "state", "touched_at"),
+    )
+    document_id: Mapped[str] = mapped_column(primary_key=True)
+    workspace_id: Mapped[str] = mapped_column(ForeignKey("workspaces.workspace_id"))
+    state: Mapped[str]
+    added_at: Mapped[float]
+    touched_at: Mapped[float]
+    data: Mapped[bytes]
 
 
 class CursorRow(Base):

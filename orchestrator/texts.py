@@ -55,6 +55,9 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "token_revoked": ("The token {token} was made invalid.", "Токен {token} отозван."),
     "template_put": ("The template {name} of summaries was written.", "Шаблон итогов {name} записан."),
     "template_deleted": ("The template {name} of summaries was deleted.", "Шаблон итогов {name} удалён."),
+    "document_added": ("The document “{title}” was added.", "Документ «{title}» добавлен."),
+    "document_replaced": ("The document “{title}” was replaced.", "Документ «{title}» заменён."),
+    "document_removed": ("The document “{title}” was removed.", "Документ «{title}» удалён."),
     "settings_changed": ("The settings were changed.", "Настройки изменены."),
     "board_created": (
         "The board “{name}” was created with {cards} cards.",

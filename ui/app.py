@@ -222,6 +222,8 @@ def _ask(orchestrator: Orchestrator, texts: Texts) -> None:
                 finished = answer.finished
     if not finished.answered and not citations:
         st.caption(texts("unanswered"))
+    if finished.fallback_reason:
+        st.caption(texts("fallback", reason=finished.fallback_reason))
     if citations:
         sections.section(texts("sources"))
         st.html("".join(_source(one, texts) for one in citations))
@@ -229,7 +231,7 @@ def _ask(orchestrator: Orchestrator, texts: Texts) -> None:
 
 def _source(citation: llm_pb2.Citation, texts: Texts) -> str:
     chunk = citation.chunk
-    facts = [", ".join(chunk.speakers)]
+    facts = [", ".join(chunk.speakers), texts("page", number=chunk.page) if chunk.page else ""]
     if chunk.HasField("range"):
         facts.append(f"{clock(chunk.range.start)}-{clock(chunk.range.end)}")
     if chunk.HasField("happened_at"):

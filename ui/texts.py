@@ -78,8 +78,9 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Спросите о любой встрече: что обещали, решили, не закрыли?",
     ),
     "thinking": ("Looking it up…", "Ищу…"),
-    "unanswered": ("The meetings do not say.", "На встречах об этом не говорили."),
+    "unanswered": ("Meetings and documents do not say.", "На встречах и в документах этого нет."),
     "sources": ("Sources", "Источники"),
+    "page": ("p. {number}", "с. {number}"),
     "unreachable": (
         "No orchestrator answers at {address}. Start it: `planerka up`",
         "Оркестратор по адресу {address} не отвечает. Запустите: `planerka up`",

@@ -104,7 +104,8 @@ class GigaChatBackend(OpenAiBackend):
         )
         # Its function calls cut long lists, so the ladder has no tool step.
         modes = (Mode.FLAT_SCHEMA, Mode.JSON_SCHEMA, Mode.PROMPT)
-        super().__init__(client, "gigachat", settings.model, modes, self._tokens.forget)
+        # How its stream tells the usage could not be tried, and the ledger must not miss it.
+        super().__init__(client, "gigachat", settings.model, modes, self._tokens.forget, streams=False)
 
     async def window(self) -> int | None:
         """Return None: GigaChat does not tell it."""

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 import httpx2
 import openai
+from openai.lib.streaming.chat import ChatCompletionStreamState
+from openai.types.chat import ChatCompletion
 
 from llm_service.adapters.transport import http_client, timeouts
 from llm_service.backend import Completion, Mode, Request
@@ -34,6 +36,7 @@ class OpenAiBackend:
         model: Name that the endpoint knows.
         modes: Modes to try, best first.
         refresh: Called after a 401; true where it got new credentials and the call is worth repeating.
+        streams: Whether the endpoint is asked for the answer in pieces where somebody wants to hear them.
     """
 
     def __init__(
@@ -43,12 +46,15 @@ class OpenAiBackend:
         model: str,
         modes: Sequence[Mode] = (Mode.JSON_SCHEMA, Mode.FLAT_SCHEMA, Mode.TOOL, Mode.PROMPT),
         refresh: Callable[[], Awaitable[bool]] | None = None,
+        *,
+        streams: bool = True,
     ) -> None:
         self._client = client
         self._kind = kind
         self._model = model
         self._modes = tuple(modes)
         self._refresh = refresh
+        self._streams = streams
 
     @property
     def kind(self) -> str:
@@ -86,7 +92,7 @@ class OpenAiBackend:
             **_shaped(request),
         }
         began = time.monotonic()
-        completion = await self._send(body, request.seconds)
+        completion = await self._answer(body, request)
         elapsed = time.monotonic() - began
         choices = getattr(completion, "choices", None) or []
         if not choices or choices[0].message is None:
@@ -99,6 +105,10 @@ class OpenAiBackend:
             reason = "stop" if reason == "tool_calls" else reason
         used = completion.usage
         usage = Usage(used.prompt_tokens if used else 0, used.completion_tokens if used else 0, 1, 0, elapsed)
+        if used is None and request.heard is not None:
+            # A stream without its usage must not look free of charge: two letters a token is more than any tokenizer makes.
+            read = sum(len(message.content) for message in request.messages)
+            usage = Usage(read // 2 + 1, len(content) // 2 + 1, 1, 0, elapsed)
         return Completion(content, reason, usage)
 
     async def window(self) -> int | None:
@@ -125,6 +135,52 @@ class OpenAiBackend:
     async def close(self) -> None:
         """Close all connections."""
         await self._client.close()
+
+    async def _answer(self, body: dict[str, Any], request: Request) -> Any:
+        """Return the whole answer; where somebody listens and the endpoint can, it is told in pieces meanwhile."""
+        if request.heard is None or not self._streams:
+            return await self._send(body, request.seconds)
+        asked = {**body, "stream": True, "stream_options": {"include_usage": True}}
+        try:
+            stream = await self._send(asked, request.seconds)
+        except ProviderFailed as error:
+            if not error.unsupported:
+                raise
+            # Not every gateway knows how to stream, or this way of asking for the usage.
+            self._streams = False
+            return await self._send(body, request.seconds)
+        return await self._listened(stream, request.heard)
+
+    async def _listened(self, stream: Any, heard: Callable[[str], None]) -> Any:
+        state = ChatCompletionStreamState()
+        try:
+            async with stream:
+                if "event-stream" not in stream.response.headers.get("content-type", ""):
+                    # A gateway that ignores the wish answers as ever.
+                    return ChatCompletion.model_validate_json(await stream.response.aread())
+                told = False
+                async for chunk in stream:
+                    told = True
+                    state.handle_chunk(chunk)
+                    for choice in chunk.choices[:1]:
+                        calls = choice.delta.tool_calls or []
+                        call = calls[0].function.arguments if calls and calls[0].function else None
+                        if choice.delta.content or call:
+                            heard(choice.delta.content or call or "")
+        except openai.APIError as error:
+            raise self._error(error) from None
+        except httpx2.TimeoutException:
+            raise ProviderTooSlow(
+                f"The model {self._model} did not answer in time; raise call_seconds in section [llm]."
+            ) from None
+        except (httpx2.HTTPError, ValueError) as error:
+            raise self._failed(f"broke off its answer ({type(error).__name__})", passing=True) from None
+        if not told:
+            raise self._failed("answered without a choice", passing=False)
+        whole = state.current_completion_snapshot
+        if not whole.choices or whole.choices[0].finish_reason is None:
+            raise self._failed("broke off its answer", passing=True)
+        return whole
 
     async def _send(self, body: Any, seconds: float) -> Any:
         try:

@@ -21,6 +21,7 @@ from planerka.common.v1 import card_pb2, change_pb2, transcript_pb2
 from planerka.llm.v1 import llm_pb2
 from planerka.match.v1 import match_pb2
 from planerka.orchestrator.v1 import (
+    document_pb2,
     meeting_pb2,
     orchestrator_pb2,
     orchestrator_pb2_grpc,
@@ -28,7 +29,7 @@ from planerka.orchestrator.v1 import (
     workspace_pb2,
 )
 
-from mesh.errors import FailedPrecondition, NotFound, PlanerkaError, to_status
+from mesh.errors import FailedPrecondition, InvalidArgument, NotFound, PlanerkaError, to_status
 from mesh.times import from_date, from_datetime, from_seconds
 
 BEGUN = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
@@ -66,6 +67,7 @@ class Double(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         self.proposals = _proposals(self.board, self.cards, self.turns)
         self.meetings = [self._meeting(MEETING, truth["title"])]
         self.people: list[workspace_pb2.WorkspacePerson] = []
+        self.documents: list[tuple[document_pb2.AddDocumentConfig, bytes]] = []
         self.settings = workspace_pb2.WorkspaceSettings(
             workspace_id="wsp_default", language="ru", stale_after_meetings=3, stale_after_days=14
         )
@@ -243,6 +245,38 @@ class Double(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         )
         since = request.HasField("after") and request.after.seconds > 2_000_000_000
         return orchestrator_pb2.GetModelUsageResponse(usage=[] if since else [took], providers=[state])
+
+    def ListTemplates(self, request: Any, context: grpc.ServicerContext) -> Any:
+        return orchestrator_pb2.ListTemplatesResponse(
+            templates=[llm_pb2.Template(name=name, layout="x") for name in ("default", "retro")]
+        )
+
+    def AddDocument(self, request_iterator: Iterator[Any], context: grpc.ServicerContext) -> Any:
+        config = next(request_iterator).config
+        data = b"".join(request.data for request in request_iterator)
+        if data.startswith(b"\xff"):
+            _abort(context, InvalidArgument("no text", reason="FILE_BROKEN"))
+        self.documents.append((config, data))
+        document = document_pb2.KnowledgeDocument(
+            document_id=f"doc_{len(self.documents)}",
+            title=config.title or config.file_name,
+            size_bytes=len(data),
+            reader_ids=config.reader_ids,
+        )
+        return document_pb2.AddDocumentResponse(document=document, chunks=1)
+
+    def ListDocuments(self, request: Any, context: grpc.ServicerContext) -> Any:
+        found = [
+            document_pb2.KnowledgeDocument(
+                document_id=f"doc_{number}", title=config.file_name, size_bytes=len(data), reader_ids=config.reader_ids
+            )
+            for number, (config, data) in enumerate(self.documents, start=1)
+        ]
+        return document_pb2.ListDocumentsResponse(documents=found)
+
+    def RemoveDocument(self, request: Any, context: grpc.ServicerContext) -> Any:
+        del self.documents[int(request.document_id.removeprefix("doc_")) - 1]
+        return document_pb2.RemoveDocumentResponse()
 
     def Ask(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         yield orchestrator_pb2.AskResponse(text="Тесты для авторизации Александр закончит к пятнице [1], ")

@@ -15,13 +15,14 @@ from planerka.common.v1 import card_pb2, change_pb2, time_pb2, transcript_pb2
 from planerka.llm.v1 import llm_pb2
 from planerka.match.v1 import match_pb2
 from planerka.notify.v1 import notify_pb2
-from planerka.orchestrator.v1 import meeting_pb2, orchestrator_pb2, proposal_pb2, workspace_pb2
+from planerka.orchestrator.v1 import document_pb2, meeting_pb2, orchestrator_pb2, proposal_pb2, workspace_pb2
 
 FILES = [
     asr_pb2,
     board_pb2,
     card_pb2,
     change_pb2,
+    document_pb2,
     llm_pb2,
     match_pb2,
     meeting_pb2,

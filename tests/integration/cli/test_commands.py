@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from planerka.orchestrator.v1 import proposal_pb2
+from planerka.orchestrator.v1 import proposal_pb2, workspace_pb2
 
 from tests.browser.double import BOARD, MEETING, Double
 
@@ -295,6 +295,42 @@ def test_the_perimeter_is_set_and_the_rest_stays(planerka: Run, double: Double) 
     wrong = planerka("workspace", "set", "--perimeter", "wide")
     assert wrong.status == 2
     assert "inside, redacted, open" in " ".join(wrong.err.replace("│", " ").split())
+
+
+def test_the_template_of_summaries_is_set(planerka: Run, double: Double) -> None:
+    assert "template of summaries: default" in " ".join(planerka("workspace", "show").out.split())
+    assert planerka("workspace", "set", "--template", "retro").status == 0
+    assert double.settings.summary_template == "retro"
+    wrong = planerka("workspace", "set", "--template", "sprint")
+    assert (wrong.status, double.settings.summary_template) == (2, "retro")
+    assert "default, retro" in wrong.err
+    assert planerka("workspace", "set", "--template", "").status == 0
+    assert not double.settings.summary_template
+
+
+def test_documents_are_added_listed_and_removed(planerka: Run, double: Double, tmp_path: Path) -> None:
+    person = workspace_pb2.WorkspacePerson(person_id="ppl_7", name="Анна Петрова", role=workspace_pb2.ROLE_MEMBER)
+    double.people.append(person)
+    first, second, broken = (tmp_path / name for name in ("rules.md", "plan.txt", "scan.pdf"))
+    first.write_bytes(b"# Rules\n" * 100_000)
+    second.write_text("Plan", encoding="utf-8")
+    broken.write_bytes(b"\xff")
+    done = planerka("knowledge", "add", str(first), str(broken), str(second), "--reader", person.name)
+    assert done.status == 1
+    assert "scan.pdf: no text" in done.err
+    assert "doc_2" in done.out, "the files behind a broken one are added"
+    assert [data for _, data in double.documents] == [first.read_bytes(), second.read_bytes()]
+    assert [list(config.reader_ids) for config, _ in double.documents] == [[person.person_id]] * 2
+    assert len({config.idempotency_key for config, _ in double.documents}) == 2
+
+    shown = planerka("knowledge", "list").out
+    assert "rules.md" in shown
+    assert person.name in shown
+    assert planerka("knowledge", "list", "--json").json["documents"][1]["title"] == "plan.txt"
+    assert planerka("knowledge", "remove", "doc_1").status == 0
+    assert [config.file_name for config, _ in double.documents] == ["plan.txt"]
+    assert planerka("knowledge", "add", str(second), "--reader", "Nobody").status == 2
+    assert planerka("knowledge", "add", str(tmp_path / "none.txt")).status == 2
 
 
 def test_what_language_models_took_is_shown(planerka: Run) -> None:

@@ -172,6 +172,7 @@ class Llm(llm_pb2_grpc.LlmServiceServicer):
         self.templates = {"default": llm_pb2.Template(name="default", layout="x", built_in=True)}
         self.summarized = []
         self.fail_with = None
+        self.refuse_documents = None
         self.policies = []
 
     async def GetUsage(self, request, context):
@@ -214,6 +215,9 @@ class Llm(llm_pb2_grpc.LlmServiceServicer):
         return self.ledger.once(request, make)
 
     async def UpsertDocuments(self, request, context):
+        if self.refuse_documents is not None:
+            raise self.refuse_documents
+
         def make():
             for document in request.documents:
                 self.documents[document.document_id] = document
@@ -223,7 +227,11 @@ class Llm(llm_pb2_grpc.LlmServiceServicer):
 
     async def DeleteDocuments(self, request, context):
         def make():
-            gone = [key for key, document in self.documents.items() if document.meeting_id == request.meeting_id]
+            gone = [
+                key
+                for key, document in self.documents.items()
+                if (key if request.document_id else document.meeting_id) == (request.document_id or request.meeting_id)
+            ]
             for key in gone:
                 del self.documents[key]
             return llm_pb2.DeleteDocumentsResponse(deleted=len(gone))

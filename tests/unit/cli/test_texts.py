@@ -9,6 +9,7 @@ from planerka.llm.v1 import llm_pb2
 from planerka.orchestrator.v1 import meeting_pb2, proposal_pb2, workspace_pb2
 
 from cli import texts as command
+from cli.output import Output
 from cli.settings import CliSettings, speech_language
 from ui import texts as page
 
@@ -60,3 +61,8 @@ def test_setting_stands_between_variable_and_locale() -> None:
     settings = CliSettings(language="ru")
     assert speech_language(settings, {"LANG": "en_US.UTF-8"}) == "ru"
     assert speech_language(settings, {"PLANERKA_LANGUAGE": "en"}) == "en"
+
+
+def test_a_note_keeps_what_stands_in_brackets(capsys: pytest.CaptureFixture[str]) -> None:
+    Output.standard("en").note("ask.fallback", reason="Set provider in section [llm].")
+    assert "section [llm]." in capsys.readouterr().err

@@ -40,6 +40,12 @@ class FakeEndpoint:
     def fail(self, status: int, headers: dict[str, str] | None = None) -> None:
         self.script.append({"status": status, "headers": headers or {}})
 
+    def tell(self, *pieces: str, breaks: bool = False) -> None:
+        """Answer in pieces where that is asked for; `breaks` ends the connection behind them."""
+        self.script.append(
+            {"status": 200, "content": "".join(pieces), "pieces": pieces, "breaks": breaks, "finish_reason": "stop"}
+        )
+
     def stall(self, seconds: float) -> None:
         self.script.append({"status": 200, "content": "{}", "finish_reason": "stop", "delay": seconds})
 
@@ -107,6 +113,9 @@ def _serving() -> Iterator[FakeEndpoint]:
                 complaint = {"error": {"message": f"broken, {self.headers['Authorization']}"}}
                 self._send(step["status"], complaint, step.get("headers", {}))
                 return
+            if body.get("stream") and "pieces" in step:
+                self._tell(step["pieces"], breaks=step["breaks"])
+                return
             message = {"role": "assistant", "content": step["content"]}
             reason = step["finish_reason"]
             if "tools" in body and reason == "stop":
@@ -125,6 +134,22 @@ def _serving() -> Iterator[FakeEndpoint]:
                     "usage": {"prompt_tokens": read, "completion_tokens": 3, "total_tokens": read + 3},
                 },
             )
+
+        def _tell(self, pieces: tuple[str, ...], *, breaks: bool) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            deltas = [({"content": piece}, None) for piece in pieces] + ([] if breaks else [({}, "stop")])
+            for delta, reason in deltas:
+                self._event([{"index": 0, "delta": delta, "finish_reason": reason}])
+            if not breaks:
+                self._event([], {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10})
+                self.wfile.write(b"data: [DONE]\n\n")
+
+        def _event(self, choices: list[dict[str, Any]], usage: dict[str, int] | None = None) -> None:
+            chunk = {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": choices}
+            data = json.dumps({**chunk, "usage": usage})
+            self.wfile.write(f"data: {data}\n\n".encode())
 
         def _send(self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:
             data = json.dumps(body).encode()

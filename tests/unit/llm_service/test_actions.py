@@ -126,3 +126,22 @@ def test_assignments_by_role_and_polite_requests_are_tasks(text):
 @pytest.mark.parametrize("text", ["I'll do that.", "I'll discuss the budget now.", "If you can see the screen."])
 def test_what_names_no_work_is_no_task(talk_of, text):
     assert not found(talk_of(("Tom", text), language="en")).tasks
+
+
+@pytest.mark.parametrize(
+    ("text", "tasks"),
+    [
+        ("I'll just go next, then.", 0),
+        ("I'm gonna write down here what we have.", 0),
+        ("I'll leave that to you guys.", 0),
+        ("Я вернусь к этому вопросу позже.", 0),
+        ("Я покажу вам макет.", 0),
+        ("I'm gonna write down the requirements here by Friday.", 1),
+        ("I'll write the report about the sketches.", 1),
+        ("Я покажу вам макет в пятницу.", 1),
+        ("Я подготовлю отчёт по продажам.", 1),
+    ],
+)
+def test_what_is_done_in_the_meeting_itself_is_no_task(talk_of, text, tasks):
+    talk = talk_of(("Анна", text), language="ru" if text[0] == "Я" else "en")
+    assert len(find_remarks(talk, talk.lines).tasks) == tasks

@@ -85,3 +85,11 @@ async def test_a_text_that_was_cut_off_loses_its_last_sentence(talk_of):
     assert [one.text for one in await checks.sentences(whole, talk.lines, 320)] == ["База переехала."]
     assert [one.text for one in await checks.sentences(whole + "на новый" * 40, talk.lines, 320)] == ["База переехала."]
     assert checks.dropped == 0
+
+
+def test_the_quotes_alone_hold_what_stands_only_with_a_neighbour(talk_of):
+    talk = talk_of(("Анна", "Новый сервер у нас."), ("Александр", "В зале жарко."), ("Ирина", "Понятно, спасибо."))
+    support = examine("Новый сервер в зале гудит постоянно.", talk.lines, talk, "ru")
+    assert [line.turn for line in support.lines] == [0, 1], "«зал» was said by the neighbour only"
+    alone = examine("Новый сервер работает.", talk.lines, talk, "ru")
+    assert [line.turn for line in alone.lines] == [0], "a neighbour that adds nothing is no evidence"

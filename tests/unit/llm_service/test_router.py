@@ -258,3 +258,52 @@ def test_settings_never_show_keys_of_providers():
 def test_wrong_settings_are_told_at_once(wrong):
     with pytest.raises(ValueError, match=r"nobody|default|cloud_folder|kind"):
         LlmSettings.model_validate(wrong)
+
+
+class Ear:
+    """Keeps what it hears."""
+
+    def __init__(self):
+        self.begun, self.heard = 0, []
+
+    def begin(self):
+        self.begun += 1
+        self.heard.clear()
+
+    def hear(self, partial):
+        self.heard.append(dict(partial))
+
+
+async def test_an_answer_is_heard_while_it_is_written_with_its_names_put_back(serve):
+    providers, endpoints = await serve(["cloud"], outside=["cloud"])
+    endpoints["cloud"].tell('{"te', 'xt": "Отчёт подгото', "вит [NA", "ME_1]. Срок пят", "ница. Потом ещё сло", 'ва."}')
+    ear = Ear()
+    enter(Call("w", "answer", Perimeter.REDACTED, names=("Анна Петрова",)))
+    reply = await providers.chat([Message("user", "Анна Петрова готовит отчёт.")], Note, 100, ear)
+    assert "Анна" not in json.dumps(endpoints["cloud"].requests, ensure_ascii=False)
+    assert reply.value.text == "Отчёт подготовит Анна Петрова. Срок пятница. Потом ещё слова."
+    texts = [one["text"] for one in ear.heard if "text" in one]
+    assert len(texts) > 2
+    assert all(reply.value.text.startswith(text) for text in texts), "no half of a placeholder is ever shown"
+    assert any("Анна Петрова." in text for text in texts)
+    assert (ear.begun, reply.usage.prompt_tokens) == (1, 7)
+
+
+async def test_an_endpoint_that_does_not_stream_is_asked_as_ever(serve):
+    providers, endpoints = await serve(["local"])
+    endpoints["local"].fail(400)
+    endpoints["local"].say(answer_of("готово"))
+    ear = Ear()
+    reply = await providers.chat([Message("user", "Что?")], Note, 100, ear)
+    assert (reply.value.text, ear.heard) == ("готово", [])
+    assert [bool(body.get("stream")) for body in endpoints["local"].requests] == [True, False]
+    endpoints["local"].requests.clear()
+    assert (await providers.chat([Message("user", "Что?")], Note, 100, ear)).value.text == "готово"
+    assert [bool(body.get("stream")) for body in endpoints["local"].requests] == [False]
+
+
+async def test_an_answer_that_breaks_off_is_a_failure(serve):
+    providers, endpoints = await serve(["local"])
+    endpoints["local"].tell('{"text": "Отчёт', breaks=True)
+    with pytest.raises(ProviderFailed, match="broke off"):
+        await providers.chat([Message("user", "Что?")], Note, 100, Ear())
