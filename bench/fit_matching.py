@@ -24,7 +24,7 @@ from scipy.stats import beta
 from evaluation.matching import auroc, link_figures, read_beir
 from match_service import features, matching, sequence
 from match_service.cards import CardView
-from match_service.corpus import CardCorpus, PairScores
+from match_service.corpus import PIECED_CARDS, CardCorpus, PairScores
 from match_service.talk import Cue, Said, Sentence, sentences
 from match_service.weights import Scale, TalkWeights, Weights, parse
 from textkit.embedder import Embedder
@@ -37,6 +37,8 @@ LARGE = 500
 """Queries from which a set has a say in the AUTO threshold, which must hold on each of them."""
 MASKED = 0.15
 """Weight of a query whose answers were taken out, beside one as it is."""
+MASKED_RIGHT = 0.05
+"""The same where the best card's chance is fitted: most texts that are asked about are about some card."""
 RIDGE = 1e-3
 TALK_RIDGE = 0.003
 
@@ -59,8 +61,15 @@ class CachedEmbedder:
 
 
 def corpus_of(cards: Sequence[CardView], embed: CachedEmbedder) -> CardCorpus:
+    pieces = None
+    if len(cards) <= PIECED_CARDS:
+        vectors = embed("passage", [piece for card in cards for piece in card.pieces])
+        pieces = np.split(vectors, np.cumsum([len(card.pieces) for card in cards])[:-1])
     return CardCorpus(
-        cards, embed("passage", [c.passage for c in cards]), embed("passage", [c.heading or c.passage for c in cards])
+        cards,
+        embed("passage", [c.passage for c in cards]),
+        embed("passage", [c.heading or c.passage for c in cards]),
+        pieces,
     )
 
 
@@ -365,6 +374,7 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--texts-only", action="store_true", help="keep the fitted talk of weights.json")
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--pairs", type=Path, help="write the held-out probability and truth of every best card here")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args()
     embed = CachedEmbedder(options.model, options.cache)
@@ -382,7 +392,14 @@ def main() -> int:
     else:
         measure_talk(values, options, embed)
     sets = [load_texts(p, embed) for p in options.beir]
-    fit_texts(values, sets)
+    held = fit_texts(values, sets)
+    if options.pairs:
+        lines = [
+            f"{name}\t{chance:.5f}\t{int(rank == 1)}"
+            for name, figures in held.items()
+            for chance, rank in zip(figures["right"], figures["rank"], strict=True)
+        ]
+        options.pairs.write_text("\n".join(["set\tprobability\tright", *lines]) + "\n", encoding="utf-8")
     if options.write:
         path.write_text(json.dumps(rounded(values), indent=1) + "\n", encoding="utf-8")
     return 0
@@ -432,11 +449,13 @@ def measure_talk(values: dict, options: argparse.Namespace, embed: CachedEmbedde
     )
 
 
-def fit_texts(values: dict, sets: Sequence[Texts]) -> None:
+def fit_texts(values: dict, sets: Sequence[Texts]) -> dict[str, dict[str, np.ndarray]]:
+    """Fit the weights of single texts into `values`; return the held-out figures of every set."""
     blank = values | {
         "right": dict.fromkeys(features.FIT, 0.0),
         "any_card": dict.fromkeys(features.FIT, 0.0),
         "auto_text": 1,
+        "auto_whole": 1,
         "confirm": 0.5,
     }
     held: dict[str, dict[str, np.ndarray]] = {
@@ -460,7 +479,9 @@ def fit_texts(values: dict, sets: Sequence[Texts]) -> None:
         x = np.concatenate([r[0][k] for r, k in zip(rows, inside, strict=True)])
         w = np.concatenate([r[4][k] / np.sqrt(k.sum()) for r, k in zip(rows, inside, strict=True)])
         w /= w.sum()
-        right = logistic(x, np.concatenate([r[1][k] for r, k in zip(rows, inside, strict=True)]).astype(float), w)
+        masked = np.concatenate([r[4][k] < 1 for r, k in zip(rows, inside, strict=True)])
+        labels = np.concatenate([r[1][k] for r, k in zip(rows, inside, strict=True)]).astype(float)
+        right = logistic(x, labels, np.where(masked, w * MASKED_RIGHT / MASKED, w))
         any_card = logistic(x, np.concatenate([r[2][k] for r, k in zip(rows, inside, strict=True)]).astype(float), w)
         if fold is None:
             values |= {
@@ -482,10 +503,12 @@ def fit_texts(values: dict, sets: Sequence[Texts]) -> None:
                 h["rank"][r] = hit[0] if hit else 0
     large = [held[s.name] for s in sets if len(s.gold) >= LARGE]
     values["auto_text"] = max(threshold(h["right"], h["rank"] == 1, WANTED) for h in large)
+    wide = [held[s.name] for s in sets if not s.scores.pieced]
+    values["auto_whole"] = max([threshold(h["right"], h["rank"] == 1, WANTED) for h in wide], default=1.01)
     values["confirm"] = 0.3
     for data in sets:
         h, has = held[data.name], np.array([bool(g) for g in data.gold])
-        auto = h["right"] >= values["auto_text"]
+        auto = h["right"] >= values["auto_text" if data.scores.pieced else "auto_whole"]
         ranks = h["rank"][has]
         bins = np.minimum((h["right"] * 10).astype(int), 9)
         hit = h["rank"] == 1
@@ -500,6 +523,7 @@ def fit_texts(values: dict, sets: Sequence[Texts]) -> None:
         near = ((ranks > 0) & (ranks <= 5)).mean()
         print(f"{data.name:14s} r@1 {(ranks == 1).mean():.3f} r@5 {near:.3f} mrr {mrr:.3f} auroc {no_card}", end=" ")
         print(f"auto p {precision} c {auto.mean():.3f} ece {ece:.3f}")
+    return held
 
 
 def rounded(value: object) -> object:

@@ -8,6 +8,7 @@ from planerka.match.v1 import match_pb2 as pb
 
 from match_service import sequence
 from match_service.corpus import CardCorpus, PairScores
+from match_service.learning import NOTHING_LEARNT, Lesson
 from match_service.matching import Candidate, Decision, TalkMatch, TextMatch, TurnResult, match_texts, rank_logits
 from match_service.ranking import RankedText, back_logits, mutual, rank_shares
 from match_service.talk import Said
@@ -82,6 +83,7 @@ def part_matches(
     scores: PairScores,
     corpus: CardCorpus,
     weights: Weights,
+    lesson: Lesson = NOTHING_LEARNT,
 ) -> list[pb.PartMatch]:
     """Return the pairs of parts and cards, best first; a part without turns is matched by its own words."""
     if not parts:
@@ -89,7 +91,7 @@ def part_matches(
     forward = rank_logits(scores, weights)
     shares = rank_shares(forward, 1), rank_shares(back_logits(scores, weights), 0)
     results = {turn.turn_id: result for turn, result in zip(turns, talk.turns, strict=True)}
-    alone = match_texts(scores, weights, 1)
+    alone = match_texts(scores, weights, 1, lesson)
     found: list[pb.PartMatch] = []
     for number, part in enumerate(parts):
         about = [(turn_id, results[turn_id]) for turn_id in part.turn_ids]
@@ -97,11 +99,10 @@ def part_matches(
         for row in rows:
             said = [(turn_id, result) for turn_id, result in about if row in result.rows]
             own = [result for _, result in said if result.row == row]
-            probability = max((result.probability for result in own), default=_chance([r for _, r in said], row))
+            chances = [(result.probability, result.built_in) for result in own]
+            chance = max(chances, default=_chance([result for _, result in said], row))
             decision = Decision.AUTO if any(result.decision is Decision.AUTO for result in own) else Decision.CONFIRM
-            found.append(
-                _pair(part, number, row, decision, probability, [turn for turn, _ in said], scores, corpus, shares)
-            )
+            found.append(_pair(part, number, row, decision, chance, [turn for turn, _ in said], scores, corpus, shares))
         for group in dict.fromkeys(result.group for _, result in about if result.group):
             said = [(turn_id, result) for turn_id, result in about if result.group == group]
             found.append(
@@ -115,9 +116,8 @@ def part_matches(
             )
         if not part.turn_ids and alone[number].decision in {Decision.AUTO, Decision.CONFIRM}:
             best = alone[number].candidates[0]
-            found.append(
-                _pair(part, number, best.row, alone[number].decision, best.probability, [], scores, corpus, shares)
-            )
+            chance = best.probability, best.built_in
+            found.append(_pair(part, number, best.row, alone[number].decision, chance, [], scores, corpus, shares))
     return sorted(found, key=lambda match: (-match.probability, -match.mutual_score))
 
 
@@ -156,7 +156,7 @@ def _pair(
     number: int,
     row: int,
     decision: Decision,
-    probability: float,
+    chance: tuple[float, float],
     turn_ids: Sequence[str],
     scores: PairScores,
     corpus: CardCorpus,
@@ -164,12 +164,12 @@ def _pair(
 ) -> pb.PartMatch:
     there, back = float(shares[0][number, row]), float(shares[1][number, row])
     why = signals(part_text(part), "", number, row, scores, corpus)
-    why.text_to_card, why.card_to_text = there, back
+    why.text_to_card, why.card_to_text, why.built_in_probability = there, back, chance[1]
     return pb.PartMatch(
         part_id=part.part_id,
         card_id=corpus.cards[row].card_id,
         mutual_score=mutual(there, back),
-        probability=probability,
+        probability=chance[0],
         decision=_DECISIONS[decision],
         signals=why,
         turn_ids=turn_ids,
@@ -179,16 +179,21 @@ def _pair(
 def _scored(
     text: str, speaker: str, number: int, candidates: Sequence[Candidate], scores: PairScores, corpus: CardCorpus
 ) -> list[pb.ScoredCard]:
-    return [
-        pb.ScoredCard(
-            card_id=corpus.cards[candidate.row].card_id,
-            score=candidate.score,
-            probability=candidate.probability,
-            signals=signals(text, speaker, number, candidate.row, scores, corpus),
+    cards = []
+    for candidate in candidates:
+        why = signals(text, speaker, number, candidate.row, scores, corpus)
+        why.built_in_probability = candidate.built_in
+        cards.append(
+            pb.ScoredCard(
+                card_id=corpus.cards[candidate.row].card_id,
+                score=candidate.score,
+                probability=candidate.probability,
+                signals=why,
+            )
         )
-        for candidate in candidates
-    ]
+    return cards
 
 
-def _chance(results: Sequence[TurnResult], row: int) -> float:
-    return max((c.probability for result in results for c in result.candidates if c.row == row), default=0.0)
+def _chance(results: Sequence[TurnResult], row: int) -> tuple[float, float]:
+    found = ((c.probability, c.built_in) for result in results for c in result.candidates if c.row == row)
+    return max(found, default=(0.0, 0.0))

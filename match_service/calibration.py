@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from scipy.stats import beta
+
 BINS: Final = 10
+_TAIL: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,10 @@ class Bin:
     """Mean shown probability; 0 without decisions."""
     approved_share: float
     """Share that was approved; 0 without decisions."""
+    approved_low: float
+    """Lower end of the 90 % interval of that share (Clopper and Pearson); 0 without decisions."""
+    approved_high: float
+    """Upper end; 1 without decisions."""
 
 
 def reliability(decisions: Sequence[tuple[float, bool]], bins: int = BINS) -> list[Bin]:
@@ -35,9 +42,15 @@ def reliability(decisions: Sequence[tuple[float, bool]], bins: int = BINS) -> li
             count=len(inside),
             mean_probability=sum(probability for probability, _ in inside) / len(inside) if inside else 0.0,
             approved_share=sum(approved for _, approved in inside) / len(inside) if inside else 0.0,
+            approved_low=_bound(_TAIL, sum(right for _, right in inside), len(inside)),
+            approved_high=1.0 - _bound(_TAIL, sum(not right for _, right in inside), len(inside)),
         )
         for number, inside in enumerate(sorted_in)
     ]
+
+
+def _bound(tail: float, hits: int, count: int) -> float:
+    return float(beta.ppf(tail, hits, count - hits + 1)) if hits else 0.0
 
 
 def expected_calibration_error(diagram: Sequence[Bin]) -> float:

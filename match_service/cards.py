@@ -12,6 +12,10 @@ from planerka.common.v1 import card_pb2
 _PASSAGE_CHARS: Final = 2400
 _TITLE_CHARS: Final = 250
 _COMMENTS: Final = 5
+_PIECES: Final = 6
+_PIECE_CHARS: Final = 200
+_PIECE_LETTERS: Final = 8
+_SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+|\n")
 _DONE: Final = re.compile(
     r"готов|сделан|закрыт|заверш|выполн|архив|\bdone\b|closed|complete|finished|released", re.IGNORECASE
 )
@@ -47,6 +51,13 @@ class CardView:
         """The title, or the empty string when it says nothing, or is a whole paragraph that heads nothing."""
         says = len(self.title) <= _TITLE_CHARS and any(letter.isalnum() for letter in self.title)
         return self.title if says else ""
+
+    @cached_property
+    def pieces(self) -> tuple[str, ...]:
+        """The first lines and sentences of the passage, each of which may say what the card is about; at most 6."""
+        parts = (part.strip()[:_PIECE_CHARS] for part in _SENTENCE_END.split(self.passage))
+        says = (part for part in parts if sum(letter.isalpha() for letter in part) >= _PIECE_LETTERS)
+        return tuple(dict.fromkeys(says))[:_PIECES] or (self.passage,)
 
     @cached_property
     def digest(self) -> str:

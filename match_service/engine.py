@@ -4,7 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 import numpy as np
@@ -13,8 +13,9 @@ from planerka.common.v1 import card_pb2
 from planerka.match.v1 import match_pb2
 
 from match_service.cards import CardView, view_of
-from match_service.corpus import CardCorpus, Floats
+from match_service.corpus import PIECED_CARDS, CardCorpus, Floats
 from match_service.errors import BoardNotIndexed, ModelNotReady
+from match_service.learning import Lesson, learn
 from match_service.settings import MatchSettings
 from match_service.store import MatchStore
 from match_service.weights import Weights, built_in
@@ -49,7 +50,14 @@ class Engine:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="match")
         self._boards: OrderedDict[tuple[str, str], IndexedBoard] = OrderedDict()
         self._building: dict[tuple[str, str], asyncio.Lock] = {}
-        self.weights: Weights = built_in()
+        self._lessons: dict[str, Lesson] = {}
+        fitted, least = built_in(), settings.auto_threshold
+        self.weights: Weights = replace(
+            fitted,
+            auto_text=max(fitted.auto_text, least),
+            auto_whole=max(fitted.auto_whole, least),
+            auto_talk=max(fitted.auto_talk, least),
+        )
 
     async def open(self) -> None:
         """Load the embedding model.
@@ -81,9 +89,25 @@ class Engine:
 
     async def index(self, request: match_pb2.IndexCardsRequest) -> match_pb2.IndexCardsResponse:
         """Make the cards of a request known; their vectors are computed once for each text, even over failed calls."""
-        await self._passages([view_of(card, request.board) for card in request.cards])
+        pieced = request.complete and len(request.cards) <= PIECED_CARDS
+        await self._passages([view_of(card, request.board) for card in request.cards], pieced=pieced)
         answer = await self._store.index(request)
         self._boards.pop((request.workspace_id, request.board.board_id), None)
+        return answer
+
+    async def lesson(self, workspace_id: str) -> Lesson:
+        """Return what the decisions of a workspace teach."""
+        known = self._lessons.get(workspace_id)
+        if known is None:
+            votes = await self._store.votes(workspace_id)
+            known = await self.run(lambda: learn(votes, self.weights.wanted_precision, self.weights.auto_talk))
+            self._lessons[workspace_id] = known
+        return known
+
+    async def take(self, request: match_pb2.LearnRequest) -> match_pb2.LearnResponse:
+        """Keep a decision; the next call of its workspace learns from it."""
+        answer = await self._store.learn(request)
+        self._lessons.pop(request.workspace_id, None)
         return answer
 
     async def board(self, workspace_id: str, board_id: str) -> IndexedBoard:
@@ -115,17 +139,19 @@ class Engine:
 
     async def _build(self, board: card_pb2.Board, cards: Sequence[card_pb2.Card]) -> IndexedBoard:
         views = [view_of(card, board) for card in cards if not card.archived]
-        vectors = await self._passages(views)
+        pieced = len(views) <= PIECED_CARDS
+        vectors = await self._passages(views, pieced=pieced)
         dimension = self._ready().dimension
         passages = _rows([vectors[view.passage] for view in views], dimension)
         titles = _rows([vectors[view.heading or view.passage] for view in views], dimension)
-        return IndexedBoard(board, await self.run(lambda: CardCorpus(views, passages, titles)))
+        pieces = [_rows([vectors[piece] for piece in view.pieces], dimension) for view in views] if pieced else None
+        return IndexedBoard(board, await self.run(lambda: CardCorpus(views, passages, titles, pieces)))
 
-    async def _passages(self, views: Sequence[CardView]) -> dict[str, Floats]:
-        """Return the vectors of the cards' passages and titles, from the store where it has them."""
+    async def _passages(self, views: Sequence[CardView], *, pieced: bool) -> dict[str, Floats]:
+        """Return the vectors of the cards' passages, titles and pieces, from the store where it has them."""
         embedder = self._ready()
         fingerprint = await self.run(lambda: embedder.fingerprint)
-        texts = list(dict.fromkeys(text for view in views for text in (view.passage, view.heading or view.passage)))
+        texts = list(dict.fromkeys(text for view in views for text in _texts(view, pieced=pieced)))
         known = await self._store.vectors(fingerprint, texts)
         missing = sorted((text for text in texts if text not in known), key=len)
         for start in range(0, len(missing), _CHUNK):
@@ -145,7 +171,11 @@ class Engine:
         folder = Store(default_root()).path(self._settings.embedding_model)
         try:
             embedder = Embedder(
-                folder, self._settings.threads, _PROVIDERS[self._settings.device], self._settings.vector_cache
+                folder,
+                self._settings.threads,
+                _PROVIDERS[self._settings.device],
+                self._settings.vector_cache,
+                self._settings.precision,
             )
         except ModelFolderError as error:
             raise ModelNotReady(f"{error}.", reason="MODEL_MISSING") from error
@@ -156,6 +186,10 @@ class Engine:
             ) from error
         embedder.embed_queries(["planerka"])
         return embedder
+
+
+def _texts(view: CardView, *, pieced: bool) -> tuple[str, ...]:
+    return (view.passage, view.heading or view.passage, *(view.pieces if pieced else ()))
 
 
 def _rows(vectors: Sequence[Floats], dimension: int) -> Floats:

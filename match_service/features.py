@@ -17,7 +17,7 @@ from textkit.people import Person, find_people
 Floats = npt.NDArray[np.float32]
 Table = Mapping[str, Floats]
 
-RANK: Final = ("dense", "dense_title", "lexical", "title_share", "named")
+RANK: Final = ("dense", "dense_title", "piece", "centroid", "lexical", "title_share", "named")
 """Of a pair of text and card, each text on its own."""
 FIT: Final = (
     "one",
@@ -26,10 +26,14 @@ FIT: Final = (
     "cosine",
     "dense",
     "dense_title",
+    "piece",
+    "centroid",
     "lexical",
     "title_share",
     "named",
     "length",
+    "known",
+    "pieced",
 )
 """Of the best card of a text: whether it is the right one, and whether any is."""
 CARD: Final = (
@@ -85,9 +89,9 @@ def fit_table(scores: PairScores, logits: Floats, best: npt.NDArray[np.intp], ca
         "margin": np.minimum(top - second, 10.0),
         "cosine": (scores.cosine[rows, best] - 0.83) / 0.03,
         "length": np.log1p(scores.weight[:, 0]),
-    } | {
-        name: getattr(scores, name)[rows, best] for name in ("dense", "dense_title", "lexical", "title_share", "named")
-    }
+        "known": scores.known[:, 0],
+        "pieced": np.full(len(logits), scores.pieced),
+    } | {name: getattr(scores, name)[rows, best] for name in RANK}
     return np.stack([values[name] for name in FIT], axis=1).astype(np.float32)
 
 

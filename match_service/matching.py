@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from match_service import features, sequence
 from match_service.corpus import CardCorpus, PairScores
+from match_service.learning import NOTHING_LEARNT, Lesson
 from match_service.talk import Cue, Said, Sentence
 from match_service.weights import Scale, TalkWeights, Weights
 from textkit.people import Person
@@ -47,6 +48,8 @@ class Candidate:
     """Joined score, 0 to 1."""
     probability: float
     """Calibrated probability that the text is about the card."""
+    built_in: float
+    """The same before what the workspace taught."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,8 @@ class TurnResult:
     """Name of the new card that it is about, such as `new1`; empty unless the decision is NEW_CARD."""
     probability: float
     """Calibrated probability of the decision."""
+    built_in: float
+    """The same before what the workspace taught."""
     candidates: tuple[Candidate, ...]
     """The best cards, best first."""
     rows: tuple[int, ...]
@@ -93,7 +98,7 @@ class TalkMatch:
     """[sentences, states]."""
 
 
-def match_texts(scores: PairScores, weights: Weights, limit: int) -> list[TextMatch]:
+def match_texts(scores: PairScores, weights: Weights, limit: int, lesson: Lesson = NOTHING_LEARNT) -> list[TextMatch]:
     """Return the matches of texts of which each stands on its own."""
     count, cards = scores.cosine.shape
     if not cards:
@@ -103,21 +108,32 @@ def match_texts(scores: PairScores, weights: Weights, limit: int) -> list[TextMa
     fit = features.fit_table(scores, logits, best, cards)
     right = logistic(fit @ np.array(weights.right, dtype=np.float32))
     any_card = np.maximum(logistic(fit @ np.array(weights.any_card, dtype=np.float32)), right)
+    auto = max(weights.auto_text if scores.pieced else weights.auto_whole, lesson.auto)
     matches: list[TextMatch] = []
     for row in range(count):
-        order = _top(logits[row], limit)
+        chances = _chances(logits[row], int(best[row]), float(right[row]), float(any_card[row]))
         candidates = tuple(
             Candidate(
                 int(card),
                 score=float(logistic(logits[row, card] - logits[row].mean() - 3.0)),
-                probability=float(right[row] * np.exp(logits[row, card] - logits[row, best[row]])),
+                probability=lesson.probability(float(chances[card])),
+                built_in=float(chances[card]),
             )
-            for card in order
+            for card in _top(logits[row], limit)
         )
-        matches.append(
-            TextMatch(candidates, _decide(float(right[row]), weights.auto_text, weights), 1.0 - float(any_card[row]))
-        )
+        probability = lesson.probability(float(right[row]))
+        matches.append(TextMatch(candidates, _decide(probability, auto, weights), 1.0 - float(any_card[row])))
     return matches
+
+
+def _chances(logits: Floats, best: int, right: float, any_card: float) -> Doubles:
+    """Return the probability of every card: `right` of the best, and what is left of `any_card` among the others by their scores."""
+    shares = np.exp(logits.astype(np.float64) - logits[best])
+    shares[best] = 0.0
+    chances = (any_card - right) * shares / max(float(shares.sum()), 1e-12)
+    np.minimum(chances, right, out=chances)
+    chances[best] = right
+    return np.asarray(chances, dtype=np.float64)
 
 
 def rank_logits(scores: PairScores, weights: Weights) -> Floats:
@@ -134,6 +150,7 @@ def match_talk(
     turn_vectors: Floats,
     people: Sequence[Person],
     weights: Weights,
+    lesson: Lesson = NOTHING_LEARNT,
 ) -> TalkMatch:
     """Return the match of a talk; `vectors` belong to `sentences` and `turn_vectors` to `turns`, as query vectors."""
     chain = talk_chain(corpus, turns, sentences, vectors, turn_vectors, people, weights.talk)
@@ -143,7 +160,8 @@ def match_talk(
     for number, sentence in enumerate(sentences):
         by_turn.setdefault(sentence.turn, []).append(number)
     results = tuple(
-        _turn_result(by_turn.get(number, []), states, probabilities, groups, weights) for number in range(len(turns))
+        _turn_result(by_turn.get(number, []), states, probabilities, groups, weights, lesson)
+        for number in range(len(turns))
     )
     return TalkMatch(results, tuple(sentences), states, probabilities)
 
@@ -233,13 +251,15 @@ def _turn_result(
     probabilities: Doubles,
     groups: dict[int, str],
     weights: Weights,
+    lesson: Lesson,
 ) -> TurnResult:
     state, log_odds = turn_log_odds(places, states, probabilities)
-    probability = calibrated(log_odds, weights.talk_scale)
+    built_in = calibrated(log_odds, weights.talk_scale)
     best = probabilities[list(places), sequence.FIRST_CARD :].max(axis=0) if places else np.zeros(0)
     candidates = tuple(
-        Candidate(int(row), float(best[row]), calibrated(_log_odds(float(best[row])), weights.talk_scale))
+        Candidate(int(row), float(best[row]), lesson.probability(chance), chance)
         for row in _top(best, _CANDIDATES)
+        for chance in (calibrated(_log_odds(float(best[row])), weights.talk_scale),)
     )
     rows = tuple(
         dict.fromkeys(
@@ -247,12 +267,13 @@ def _turn_result(
         )
     )
     if state == sequence.NOTHING:
-        return TurnResult(Decision.NOTHING, None, "", probability, candidates, rows)
+        return TurnResult(Decision.NOTHING, None, "", built_in, built_in, candidates, rows)
     if state == sequence.NEW:
         group = next(groups[place] for place in reversed(places) if place in groups)
-        return TurnResult(Decision.NEW_CARD, None, group, probability, candidates, rows)
-    decision = Decision.AUTO if probability >= weights.auto_talk else Decision.CONFIRM
-    return TurnResult(decision, state - sequence.FIRST_CARD, "", probability, candidates, rows)
+        return TurnResult(Decision.NEW_CARD, None, group, built_in, built_in, candidates, rows)
+    probability = lesson.probability(built_in)
+    decision = Decision.AUTO if probability >= max(weights.auto_talk, lesson.auto) else Decision.CONFIRM
+    return TurnResult(decision, state - sequence.FIRST_CARD, "", probability, built_in, candidates, rows)
 
 
 def new_card_groups(states: npt.NDArray[np.intp]) -> dict[int, str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from match_service.corpus import PairScores
+from match_service.learning import NOTHING_LEARNT, Lesson
 from match_service.matching import Floats, match_texts, rank_logits
 from match_service.weights import Weights
 
@@ -23,14 +24,14 @@ class RankedText:
 
 
 def rank_texts_of_cards(
-    scores: PairScores, weights: Weights, rows: Sequence[int], limit: int
+    scores: PairScores, weights: Weights, rows: Sequence[int], limit: int, lesson: Lesson = NOTHING_LEARNT
 ) -> list[list[RankedText]]:
     """Return the best texts for the card of every row, best first."""
     logits = back_logits(scores, weights)
     cards = scores.cosine.shape[1]
     chances = {
         (number, candidate.row): candidate.probability
-        for number, match in enumerate(match_texts(scores, weights, cards))
+        for number, match in enumerate(match_texts(scores, weights, cards, lesson))
         for candidate in match.candidates
     }
     found: list[list[RankedText]] = []

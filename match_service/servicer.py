@@ -17,6 +17,7 @@ from match_service.calibration import expected_calibration_error, reliability
 from match_service.difference import Ground, find_changes
 from match_service.engine import Engine, IndexedBoard
 from match_service.errors import CardNotIndexed, DuplicateText, LanguageUnknown, TimeZoneUnknown, UnknownTurn
+from match_service.learning import NOTHING_LEARNT, Lesson
 from match_service.matching import TalkMatch, match_talk, match_texts
 from match_service.ranking import rank_texts_of_cards
 from match_service.statements import read_statements
@@ -24,7 +25,7 @@ from match_service.store import MatchStore
 from match_service.subject import sentences_about
 from match_service.talk import Said, Sentence, sentences
 from match_service.wording import Wording
-from mesh.times import to_datetime, to_seconds
+from mesh.times import from_datetime, to_datetime, to_seconds
 from textkit.lemmas import detect_language
 from textkit.people import Person
 
@@ -54,11 +55,11 @@ class MatchServicer(match_pb2_grpc.MatchServiceServicer):
         _unique("texts", [text.text_id for text in request.texts])
         texts = [text.text for text in request.texts]
         vectors = await self._engine.queries(texts)
-        weights = self._engine.weights
+        weights, lesson = self._engine.weights, await self._engine.lesson(request.workspace_id)
 
         def work() -> pb.ScoreTextsResponse:
             scores = indexed.corpus.compare(texts, vectors)
-            matches = match_texts(scores, weights, request.limit or _LIMIT)
+            matches = match_texts(scores, weights, request.limit or _LIMIT, lesson)
             rankings = [
                 answers.text_ranking(text, row, match, scores, indexed.corpus)
                 for row, (text, match) in enumerate(zip(request.texts, matches, strict=True))
@@ -74,11 +75,11 @@ class MatchServicer(match_pb2_grpc.MatchServiceServicer):
         rows = _rows(indexed, request.card_ids, request.board_id)
         texts = [text.text for text in request.texts]
         vectors = await self._engine.queries(texts)
-        weights = self._engine.weights
+        weights, lesson = self._engine.weights, await self._engine.lesson(request.workspace_id)
 
         def work() -> pb.ScoreCardsResponse:
             scores = indexed.corpus.compare(texts, vectors)
-            ranked = rank_texts_of_cards(scores, weights, rows, request.limit or _LIMIT)
+            ranked = rank_texts_of_cards(scores, weights, rows, request.limit or _LIMIT, lesson)
             rankings = [
                 answers.card_ranking(indexed.corpus, row, found, request.texts, scores)
                 for row, found in zip(rows, ranked, strict=True)
@@ -99,7 +100,8 @@ class MatchServicer(match_pb2_grpc.MatchServiceServicer):
                     raise UnknownTurn(part.part_id, turn_id)
         turns = [_said(turn) for turn in request.turns]
         parts = [answers.part_text(part) for part in request.parts]
-        talk, scores_of_turns = await self._talk(indexed, turns, _people(request.people))
+        lesson = await self._engine.lesson(request.workspace_id)
+        talk, scores_of_turns = await self._talk(indexed, turns, _people(request.people), lesson)
         part_vectors = await self._engine.queries(parts)
         weights = self._engine.weights
 
@@ -108,7 +110,7 @@ class MatchServicer(match_pb2_grpc.MatchServiceServicer):
             part_scores = indexed.corpus.compare(parts, part_vectors)
             return pb.MatchResponse(
                 turns=answers.turn_matches(turns, talk, turn_scores, indexed.corpus),
-                parts=answers.part_matches(request.parts, turns, talk, part_scores, indexed.corpus, weights),
+                parts=answers.part_matches(request.parts, turns, talk, part_scores, indexed.corpus, weights, lesson),
                 untouched=answers.untouched(talk, indexed.corpus),
             )
 
@@ -138,15 +140,16 @@ class MatchServicer(match_pb2_grpc.MatchServiceServicer):
         return await self._engine.run(work)
 
     async def Learn(self, request: pb.LearnRequest, context: _Context) -> pb.LearnResponse:
-        """Keep a decision as training data."""
-        return await self._store.learn(request)
+        """Keep a decision, and learn from it."""
+        return await self._engine.take(request)
 
     async def GetCalibration(self, request: pb.GetCalibrationRequest, context: _Context) -> pb.GetCalibrationResponse:
         """Tell how far probabilities and approvals agree."""
-        decisions = await self._store.decisions(request.workspace_id)
-        diagram = reliability(decisions)
-        weights = self._engine.weights
-        return pb.GetCalibrationResponse(
+        votes = await self._store.votes(request.workspace_id)
+        diagram = reliability([(vote.shown, vote.right) for vote in votes])
+        weights, lesson = self._engine.weights, await self._engine.lesson(request.workspace_id)
+        learnt = reliability([(lesson.probability(vote.built_in), vote.right) for vote in votes])
+        answer = pb.GetCalibrationResponse(
             bins=[
                 pb.CalibrationBin(
                     lower=bar.lower,
@@ -154,18 +157,31 @@ class MatchServicer(match_pb2_grpc.MatchServiceServicer):
                     count=bar.count,
                     mean_probability=bar.mean_probability,
                     approved_share=bar.approved_share,
+                    approved_low=bar.approved_low,
+                    approved_high=bar.approved_high,
                 )
                 for bar in diagram
             ],
             expected_calibration_error=expected_calibration_error(diagram),
-            decisions=len(decisions),
-            auto_threshold=weights.auto_talk,
+            decisions=len(votes),
+            auto_threshold=max(weights.auto_talk, lesson.auto),
             confirm_threshold=weights.confirm,
             wanted_precision=weights.wanted_precision,
+            learnt_error=expected_calibration_error(learnt),
+            slope=lesson.scale.slope,
+            shift=lesson.scale.shift,
         )
+        fitted_at = await self._store.last_decision(request.workspace_id) if lesson.votes else None
+        if fitted_at is not None:
+            answer.fitted_at.CopyFrom(from_datetime(fitted_at))
+        return answer
 
     async def _talk(
-        self, indexed: IndexedBoard, turns: Sequence[Said], people: Sequence[Person]
+        self,
+        indexed: IndexedBoard,
+        turns: Sequence[Said],
+        people: Sequence[Person],
+        lesson: Lesson = NOTHING_LEARNT,
     ) -> tuple[TalkMatch, Any]:
         """Return the match of a talk, and the query vectors of its turns."""
         parts = sentences(turns)
@@ -173,7 +189,7 @@ class MatchServicer(match_pb2_grpc.MatchServiceServicer):
         turn_vectors = await self._engine.queries([turn.text for turn in turns])
         weights = self._engine.weights
         talk = await self._engine.run(
-            lambda: match_talk(indexed.corpus, turns, parts, vectors, turn_vectors, people, weights)
+            lambda: match_talk(indexed.corpus, turns, parts, vectors, turn_vectors, people, weights, lesson)
         )
         return talk, turn_vectors
 

@@ -26,6 +26,10 @@ class MatchSettings(Section):
     device: Literal["cpu", "cuda"] = Field(
         "cpu", description="Where embeddings run: `cpu`, or `cuda` with the gpu extra."
     )
+    precision: Literal["float32", "int8"] = Field(
+        "float32",
+        description="`int8` embeds faster on a processor, a little less exactly; a change computes all vectors anew.",
+    )
     threads: int = Field(2, ge=1, le=256, description="Processor threads for embeddings.")
     vector_cache: int = Field(8192, ge=1, description="Vectors of texts that stay in memory, 1.5 kB each.")
     boards_in_memory: int = Field(16, ge=1, description="Indexed boards that stay in memory.")

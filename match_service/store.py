@@ -3,6 +3,7 @@
 import hashlib
 import sqlite3
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from planerka.common.v1 import card_pb2
 from planerka.match.v1 import match_pb2
 
 from match_service.cards import view_of
+from match_service.learning import Vote
 from mesh.database import Database, once
 
 Floats = npt.NDArray[np.float32]
@@ -135,16 +137,37 @@ class MatchStore:
 
         return await self._database.run(work)
 
-    async def decisions(self, workspace_id: str) -> list[tuple[float, bool]]:
-        """Return the shown probability and the approval of every decision of a workspace, oldest first."""
+    async def votes(self, workspace_id: str) -> list[Vote]:
+        """Return the decisions of a workspace about matches with cards, oldest first; of a proposal only the last one counts."""
 
-        def work(connection: sqlite3.Connection) -> list[tuple[float, bool]]:
+        def work(connection: sqlite3.Connection) -> list[Vote]:
             rows = connection.execute(
-                "SELECT probability, approved FROM decision WHERE workspace_id = ? ORDER BY number", (workspace_id,)
+                "SELECT message FROM decision WHERE proposed_card_id != '' AND number IN"
+                " (SELECT max(number) FROM decision WHERE workspace_id = ? GROUP BY proposal_id) ORDER BY number",
+                (workspace_id,),
             )
-            return [(float(probability), bool(approved)) for probability, approved in rows]
+            return [_vote(match_pb2.LearnRequest.FromString(row[0])) for row in rows]
 
         return await self._database.run(work)
+
+    async def last_decision(self, workspace_id: str) -> datetime | None:
+        """Return when the workspace last decided, or None."""
+
+        def work(connection: sqlite3.Connection) -> str | None:
+            query = "SELECT max(decided_at) FROM decision WHERE workspace_id = ?"
+            found: str | None = connection.execute(query, (workspace_id,)).fetchone()[0]
+            return found
+
+        told = await self._database.run(work)
+        return None if told is None else datetime.fromisoformat(told)
+
+
+def _vote(request: match_pb2.LearnRequest) -> Vote:
+    return Vote(
+        built_in=request.signals.built_in_probability or request.probability,
+        shown=request.probability,
+        right=request.approved and request.chosen_card_id in {"", request.proposed_card_id},
+    )
 
 
 def text_digest(text: str) -> bytes:

@@ -58,6 +58,8 @@ class Weights:
     """From the chain's log-odds of a turn's card to a probability."""
     auto_text: float
     """Probability from which a text on its own is AUTO."""
+    auto_whole: float
+    """The same on a board that is too large to be read in pieces; above 1 (always ask) while too few texts were seen on such ones."""
     auto_talk: float
     """Probability from which a turn of a talk is AUTO."""
     confirm: float
@@ -94,6 +96,7 @@ def parse(values: Mapping[str, Any]) -> Weights:
         ),
         talk_scale=Scale(float(values["talk_scale"]["slope"]), float(values["talk_scale"]["shift"])),
         auto_text=float(values["auto_text"]),
+        auto_whole=float(values["auto_whole"]),
         auto_talk=float(values["auto_talk"]),
         confirm=float(values["confirm"]),
         wanted_precision=float(values["wanted_precision"]),

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,11 @@ import onnxruntime
 from tokenizers import Tokenizer
 
 Vectors = npt.NDArray[np.float32]
+Precision = Literal["float32", "int8"]
 
 _MAX_TOKENS: Final = 512
 _BATCH_TOKENS: Final = 4096
+_FILES: Final[dict[Precision, str]] = {"float32": "model.onnx", "int8": "model_int8.onnx"}
 _SCHEME: Final = "e5-mean-l2-512"
 
 
@@ -41,15 +43,16 @@ class Embedder:
         threads: int = 2,
         providers: Sequence[str] = ("CPUExecutionProvider",),
         cache_size: int = 8192,
+        precision: Precision = "float32",
     ) -> None:
-        """Load the model from `model_dir` (`model.onnx` and `tokenizer.json`).
+        """Load the model from `model_dir` (`model.onnx`, or `model_int8.onnx` where `precision` asks for it, and `tokenizer.json`).
 
         `threads` is onnxruntime's intra-op pool; `cache_size` is how many vectors (1.5 kB each) stay in memory.
 
         Raises:
             ModelFolderError: a file of the model is missing.
         """
-        self._model_path = _require(model_dir / "model.onnx")
+        self._model_path = _require(model_dir / _FILES[precision])
         self._tokenizer_path = _require(model_dir / "tokenizer.json")
         self._name = model_dir.name
         self._tokenizer = Tokenizer.from_file(str(self._tokenizer_path))

@@ -169,6 +169,7 @@ async def test_decisions_are_counted_in_the_calibration(stub) -> None:
                 board_id="b",
                 proposal_id=f"prp_{number}",
                 text="t",
+                proposed_card_id="c",
                 approved=number < 9,
                 probability=0.92,
                 idempotency_key=f"k{number}",
@@ -179,7 +180,46 @@ async def test_decisions_are_counted_in_the_calibration(stub) -> None:
     assert calibration.decisions == 10
     assert calibration.bins[9].count == 10
     assert calibration.expected_calibration_error == pytest.approx(0.02, abs=1e-4)
+    assert calibration.bins[9].approved_low < 0.9 < calibration.bins[9].approved_high
     assert not calibration.HasField("fitted_at")
+
+
+async def test_rejections_take_trust_from_their_workspace_alone(stub) -> None:
+    board, cards = read_board("cafe_ru")
+    for workspace in ("strict", "other"):
+        await stub.IndexCards(
+            pb.IndexCardsRequest(workspace_id=workspace, board=board, cards=cards, idempotency_key=f"i{workspace}")
+        )
+    text = pb.MatchText(text_id="t", text=cards[0].title)
+
+    async def scored(workspace: str) -> pb.ScoredCard:
+        request = pb.ScoreTextsRequest(workspace_id=workspace, board_id=board.board_id, texts=[text])
+        return (await stub.ScoreTexts(request)).rankings[0].cards[0]
+
+    before = await scored("strict")
+    for number in range(60):
+        await stub.Learn(
+            pb.LearnRequest(
+                workspace_id="strict",
+                board_id=board.board_id,
+                proposal_id=f"prp_{number}",
+                text="t",
+                proposed_card_id=cards[0].card_id,
+                approved=number % 2 == 0,
+                probability=0.95,
+                signals=pb.MatchSignals(built_in_probability=0.95),
+                idempotency_key=f"k{number}",
+            )
+        )
+
+    after = await scored("strict")
+    assert after.probability < before.probability - 0.001
+    assert after.signals.built_in_probability == pytest.approx(before.probability)
+    assert (await scored("other")).probability == pytest.approx(before.probability)
+    calibration = await stub.GetCalibration(pb.GetCalibrationRequest(workspace_id="strict"))
+    assert calibration.HasField("fitted_at")
+    assert calibration.learnt_error < calibration.expected_calibration_error
+    assert calibration.auto_threshold >= 0.85
 
 
 async def test_health_is_serving_only_with_the_model(

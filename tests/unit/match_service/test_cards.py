@@ -50,3 +50,12 @@ def test_columns_are_understood_by_kind_or_title() -> None:
     told = card_pb2.Column(title="Готово к работе", kind=card_pb2.COLUMN_KIND_BACKLOG)
     assert column_kind(told) == card_pb2.COLUMN_KIND_BACKLOG
     assert column_kind(card_pb2.Column(title="Идеи")) == card_pb2.COLUMN_KIND_UNSPECIFIED
+
+
+def test_pieces_are_the_first_lines_and_sentences_that_say_something() -> None:
+    card = CardView(
+        "c", "Оплата по QR", "Первое предложение тут. Второе предложение там!\n--\n" + "Строка номер икс.\n" * 9
+    )
+
+    assert card.pieces == ("Оплата по QR", "Первое предложение тут.", "Второе предложение там!", "Строка номер икс.")
+    assert CardView("c", "Ok").pieces == ("Ok",)

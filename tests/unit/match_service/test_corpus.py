@@ -63,3 +63,16 @@ def test_words_are_widened_only_when_the_board_lacks_them() -> None:
     assert "перенос" in vocabulary.widen(["переносить"])
     assert vocabulary.widen(["авторизацея"]).keys() == {"авторизация"}
     assert vocabulary.widen(["42"]) == {}
+
+
+def test_a_card_is_as_near_as_its_nearest_piece_and_its_centroid_lies_between(corpus: CardCorpus) -> None:
+    eye = np.eye(4, dtype=np.float32)
+    passages = (eye[[0, 1, 2]] + eye[3]) / np.sqrt(2)
+    pieces = [eye[[0, 3]], eye[[1]], eye[[2]]]
+    scores = CardCorpus(CARDS, passages, passages, pieces).compare(["a"], eye[[3]])
+
+    assert scores.piece[0].argmax() == 0
+    assert scores.piece[0, 0] - scores.piece[0, 1] == pytest.approx(1.0 / 0.03, rel=1e-3)
+    assert scores.centroid[0, 0] - scores.centroid[0, 1] == pytest.approx(np.sqrt(0.5) / 0.03, rel=1e-3)
+    assert scores.pieced == 1.0
+    assert corpus.compare(["a"], eye[:1, :3]).pieced == 0.0

@@ -105,9 +105,15 @@ def test_texts_on_their_own_are_ranked_with_probabilities(corpus: CardCorpus) ->
 def test_the_thresholds_decide(corpus: CardCorpus) -> None:
     scores = compare(corpus, "экспорт отчётов")
 
-    assert match_texts(scores, replace(built_in(), auto_text=0.0), 1)[0].decision is Decision.AUTO
-    assert match_texts(scores, replace(built_in(), auto_text=1.1, confirm=0.0), 1)[0].decision is Decision.CONFIRM
-    assert match_texts(scores, replace(built_in(), auto_text=1.1, confirm=1.1), 1)[0].decision is Decision.NOTHING
+    assert match_texts(scores, replace(built_in(), auto_text=0.0, auto_whole=0.0), 1)[0].decision is Decision.AUTO
+    assert (
+        match_texts(scores, replace(built_in(), auto_text=1.1, auto_whole=1.1, confirm=0.0), 1)[0].decision
+        is Decision.CONFIRM
+    )
+    assert (
+        match_texts(scores, replace(built_in(), auto_text=1.1, auto_whole=1.1, confirm=1.1), 1)[0].decision
+        is Decision.NOTHING
+    )
 
 
 def test_cards_rank_texts(corpus: CardCorpus) -> None:

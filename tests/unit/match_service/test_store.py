@@ -73,6 +73,7 @@ async def test_decisions_are_kept_once_and_over_a_restart(store: MatchStore, tmp
         board_id="b",
         proposal_id="prp_1",
         text="t",
+        proposed_card_id="crd_1",
         approved=True,
         probability=0.75,
         idempotency_key="k",
@@ -84,5 +85,29 @@ async def test_decisions_are_kept_once_and_over_a_restart(store: MatchStore, tmp
     await store.close()
 
     await store.open()
-    assert await store.decisions("w") == [(0.75, True), (0.75, False)]
-    assert await store.decisions("other") == []
+    (vote,) = await store.votes("w")
+    assert (vote.built_in, vote.shown, vote.right) == (0.75, 0.75, False)
+    assert await store.votes("other") == []
+
+
+async def test_only_an_approved_match_that_stayed_counts_as_right(store: MatchStore) -> None:
+    for number, (proposed, chosen, approved) in enumerate(
+        [("A", "A", True), ("A", "B", True), ("A", "", False), ("", "", True)]
+    ):
+        learn = pb.LearnRequest(
+            workspace_id="w",
+            board_id="b",
+            proposal_id=f"prp_{number}",
+            text="t",
+            proposed_card_id=proposed,
+            chosen_card_id=chosen,
+            approved=approved,
+            probability=0.75,
+            signals=pb.MatchSignals(built_in_probability=0.5),
+            idempotency_key=f"k{number}",
+        )
+        await store.learn(learn)
+
+    votes = await store.votes("w")
+    assert [vote.right for vote in votes] == [True, False, False]
+    assert {vote.built_in for vote in votes} == {0.5}

@@ -1,0 +1,232 @@
+"""Compare matching with plain methods, and our embedder with sentence-transformers, in one run.
+
+    python -m bench.matching --model MODEL_DIR --beir SET_DIR... [--parts methods,embedding,index] [--threads 2] [--json FILE]
+
+methods: recall and MRR of BM25 alone, vectors alone, their rank fusion (k = 60), and ours. embedding: texts a second of our
+onnxruntime embedder (float32 and int8) and of sentence-transformers on PyTorch with the same weights, texts and threads, in turns,
+by wall clock and by processor time; and what int8 costs in recall@1. index: one text against 50,000 cards, the real code, where most
+cards are noisy copies of real vectors with words of the real cards mixed anew.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from bench.fit_matching import corpus_of
+from bench.torch_embedder import build
+from evaluation.matching import BeirSet, Outcome, match_figures, read_beir
+from evaluation.retrieval import percentile
+from match_service.cards import CardView
+from match_service.corpus import CardCorpus
+from match_service.matching import match_texts
+from match_service.weights import built_in
+from textkit.bm25 import BM25
+from textkit.embedder import Embedder
+from textkit.lemmas import lemmas
+
+RRF = 60
+RANKS = 10
+NOISE = 0.35
+"""Length of the noise that is added to a copied vector of length 1."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--beir", type=Path, nargs="+", required=True)
+    parser.add_argument("--parts", default="methods,embedding,index")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--texts", type=int, default=300, help="texts that are embedded in each round")
+    parser.add_argument("--cards", type=int, default=50_000)
+    parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    sets = {folder.name: read_beir(folder) for folder in options.beir}
+    parts: dict[str, Callable[[], Any]] = {
+        "methods": lambda: methods(sets, options),
+        "embedding": lambda: embedding(sets, options),
+        "index": lambda: index(sets, options),
+    }
+    figures = {name: parts[name]() for name in options.parts.split(",")}
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def views(data: BeirSet) -> list[CardView]:
+    return [CardView(one.document_id, one.title or "-", one.text) for one in data.documents]
+
+
+def embed_with(embedder: Embedder) -> Callable[[str, Sequence[str]], np.ndarray]:
+    return lambda kind, texts: embedder.embed_queries(texts) if kind == "query" else embedder.embed_passages(texts)
+
+
+def methods(sets: dict[str, BeirSet], options: argparse.Namespace) -> dict[str, dict[str, dict[str, float | None]]]:
+    """Return the figures of every method on every set, and print them."""
+    embed = embed_with(Embedder(options.model, options.threads))
+    found: dict[str, dict[str, dict[str, float | None]]] = {}
+    for name, data in sets.items():
+        cards = views(data)
+        texts = [text for _, text in data.queries]
+        vectors = embed("query", texts)
+        corpus = corpus_of(cards, embed)
+        bm25 = BM25([lemmas(card.passage) for card in cards])
+        words = np.stack([bm25.scores(lemmas(text)) for text in texts])
+        cosine = vectors @ embed("passage", [card.passage for card in cards]).T
+        fused = sum(1.0 / (RRF + 1 + ranks(scores)) for scores in (words, cosine))
+        ours = match_texts(corpus.compare(texts, vectors), built_in(), RANKS)
+        rankings = {
+            "bm25": order(words),
+            "dense": order(cosine),
+            "fusion": order(np.asarray(fused)),
+            "ours": [[candidate.row for candidate in match.candidates] for match in ours],
+        }
+        found[name] = {}
+        for method, rows in rankings.items():
+            outcomes = [
+                Outcome(query, tuple(cards[row].card_id for row in best), 0.0, auto=False)
+                for (query, _), best in zip(data.queries, rows, strict=True)
+            ]
+            figures = match_figures(outcomes, data.relevant, 0.0)
+            found[name][method] = {key: figures[key] for key in ("recall@1", "recall@5", "mrr@10")}
+            print(f"{name:14s} {method:7s}", " ".join(f"{k} {v:.3f}" for k, v in found[name][method].items() if v))
+    return found
+
+
+def ranks(scores: np.ndarray) -> np.ndarray:
+    return np.argsort(np.argsort(-scores, axis=1, kind="stable"), axis=1, kind="stable")
+
+
+def order(scores: np.ndarray) -> list[list[int]]:
+    return [row.tolist() for row in np.argsort(-scores, axis=1, kind="stable")[:, :RANKS]]
+
+
+def embedding(sets: dict[str, BeirSet], options: argparse.Namespace) -> dict[str, Any]:
+    """Return texts a second of all engines, and the recall@1 of both precisions, and print them."""
+    torch.set_num_threads(options.threads)
+    texts = sample([card.passage for data in sets.values() for card in views(data)], options.texts)
+    exact = Embedder(options.model, options.threads, cache_size=0)
+    rounded = Embedder(options.model, options.threads, cache_size=0, precision="int8")
+    peer = build(options.model)
+    prefixed = [f"passage: {text}" for text in texts]
+    engines: dict[str, Callable[[], np.ndarray]] = {
+        "sentence-transformers": lambda: peer.encode(prefixed, batch_size=32, show_progress_bar=False),
+        "float32": lambda: exact.embed_passages(texts),
+        "int8": lambda: rounded.embed_passages(texts),
+    }
+    wall: dict[str, list[float]] = {name: [] for name in engines}
+    processor: dict[str, list[float]] = {name: [] for name in engines}
+    vectors: dict[str, np.ndarray] = {}
+    for number in range(options.rounds + 1):
+        for name, run in engines.items():
+            begun, spent = time.perf_counter(), time.process_time()
+            vectors[name] = run()
+            if number:
+                wall[name].append(time.perf_counter() - begun)
+                processor[name].append(time.process_time() - spent)
+    figures: dict[str, Any] = {}
+    for name in engines:
+        cosine = (vectors[name] * vectors["sentence-transformers"]).sum(axis=1)
+        figures[name] = {
+            "texts_per_s": len(texts) / float(np.median(wall[name])),
+            "times": float(np.median(np.array(wall["sentence-transformers"]) / np.array(wall[name]))),
+            "times_by_processor": float(
+                np.median(np.array(processor["sentence-transformers"]) / np.array(processor[name]))
+            ),
+            "cosine_mean": float(cosine.mean()),
+            "cosine_least": float(cosine.min()),
+        }
+        print(f"{name:22s}", " ".join(f"{key} {value:.4f}" for key, value in figures[name].items()))
+    figures["recall@1"] = {name: recalls(data, {"float32": exact, "int8": rounded}) for name, data in small(sets)}
+    print(figures["recall@1"])
+    return figures
+
+
+def small(sets: dict[str, BeirSet]) -> list[tuple[str, BeirSet]]:
+    return [(name, data) for name, data in sets.items() if len(data.documents) <= 1000]
+
+
+def recalls(data: BeirSet, embedders: dict[str, Embedder]) -> dict[str, float]:
+    """Return recall@1 of ours with the vectors of each embedder."""
+    found = {}
+    for name, embedder in embedders.items():
+        embed = embed_with(embedder)
+        corpus = corpus_of(views(data), embed)
+        texts = [text for _, text in data.queries]
+        matches = match_texts(corpus.compare(texts, embed("query", texts)), built_in(), 1)
+        hits = [
+            corpus.cards[match.candidates[0].row].card_id in data.relevant[query]
+            for (query, _), match in zip(data.queries, matches, strict=True)
+            if data.relevant.get(query)
+        ]
+        found[name] = float(np.mean(hits))
+    return found
+
+
+def sample(texts: Sequence[str], count: int) -> list[str]:
+    unique = list(dict.fromkeys(texts))
+    chosen = np.random.default_rng(5).permutation(len(unique))[:count]
+    return [unique[place] for place in chosen]
+
+
+def index(sets: dict[str, BeirSet], options: argparse.Namespace) -> dict[str, float | None]:
+    """Return the milliseconds of one text against many cards, with and without its embedding, and print them."""
+    rng = np.random.default_rng(5)
+    embedder = Embedder(options.model, options.threads, cache_size=0)
+    real = [card for _, data in small(sets) for card in views(data)]
+    vectors = embedder.embed_passages([card.passage for card in real])
+    titles = embedder.embed_passages([card.heading or card.passage for card in real])
+    words = np.array([word for card in real for word in card.passage.split()])
+    source = rng.integers(0, len(real), options.cards)
+    mixed = words[rng.integers(0, len(words), (options.cards, 36))].tolist()
+    cards = [
+        CardView(
+            f"crd_{number}",
+            " ".join(mixed[number][:6]),
+            " ".join(mixed[number][6:]),
+            key=f"KEY-{number}",
+        )
+        for number in range(options.cards)
+    ]
+    begun = time.perf_counter()
+    corpus = CardCorpus(cards, noisy(vectors[source], rng), noisy(titles[source], rng))
+    built = time.perf_counter() - begun
+    texts = sample([text for _, data in small(sets) for _, text in data.queries], options.queries + 5)
+    whole, scoring, processor = [], [], []
+    for number, text in enumerate(texts):
+        started, spent = time.perf_counter(), time.process_time()
+        query = embedder.embed_queries([text])
+        embedded = time.perf_counter()
+        match_texts(corpus.compare([text], query), built_in(), RANKS)
+        if number >= 5:
+            whole.append(time.perf_counter() - started)
+            scoring.append(time.perf_counter() - embedded)
+            processor.append(time.process_time() - spent)
+    figures = {
+        "cards": float(options.cards),
+        "build_s": built,
+        "p50_ms": percentile(whole, 50, 1000.0),
+        "p95_ms": percentile(whole, 95, 1000.0),
+        "scoring_p95_ms": percentile(scoring, 95, 1000.0),
+        "processor_p95_ms": percentile(processor, 95, 1000.0),
+    }
+    print("index", {key: round(value, 1) for key, value in figures.items() if value is not None})
+    return figures
+
+
+def noisy(vectors: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    noise = rng.standard_normal(vectors.shape, dtype=np.float32) * np.float32(NOISE / np.sqrt(vectors.shape[1]))
+    moved = vectors + noise
+    return np.asarray(moved / np.linalg.norm(moved, axis=1, keepdims=True), dtype=np.float32)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
