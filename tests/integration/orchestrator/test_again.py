@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from planerka.orchestrator.v1 import orchestrator_pb2 as pb
 from planerka.orchestrator.v1.meeting_pb2 import MeetingState
 from planerka.orchestrator.v1.proposal_pb2 import ProposalState
-
-from match_service.service import MatchHosted
-from match_service.settings import MatchSettings
 
 pytestmark = pytest.mark.models
 
@@ -45,9 +45,9 @@ CARDS = (
 )
 
 
-async def again(client, talk, key):
+async def again(client, talk, key, **config):
     """Import a talk and return what is proposed when nothing moves any more."""
-    meeting = await client.talk(*talk, key=key)
+    meeting = await client.talk(*talk, key=key, **config)
     for _ in range(1200):
         state, found = (
             (await client.detail(meeting.meeting_id)).meeting.state,
@@ -62,15 +62,6 @@ async def again(client, talk, key):
 
 def shown(proposals):
     return [(p.card.card.key, p.proposed.change.WhichOneof("change"), str(p.proposed.change)) for p in proposals]
-
-
-@pytest.fixture
-async def matched(mesh):
-    """The mesh with the real match service in place of its double."""
-    await mesh.stop("match")
-    mesh.match = MatchHosted(MatchSettings(state=mesh.home / "match"))
-    await mesh.start("match")
-    return mesh
 
 
 @pytest.mark.parametrize("approved", ["all", "half", "none"])
@@ -101,3 +92,30 @@ async def test_news_in_a_corrected_version_still_comes(matched):
         found = await again(client, news, "two")
         assert [p.proposed.change.WhichOneof("change") for p in found] == ["mark_blocked", "add_comment"]
         assert all("заблокирована банком" in p.proposed.evidence[0].quote for p in found)
+
+
+async def test_who_is_spoken_of_as_staying_in_the_backlog_is_not_stale(matched):
+    async with matched.orchestrator() as client:
+        await client.board(cards=CARDS)
+        asked = pb.GetWorkspaceSettingsRequest()
+        settings = (await client.stub.GetWorkspaceSettings(asked)).settings
+        settings.stale_after_meetings = 2
+        begin = int(time.time()) - 4 * 86_400
+        await client.stub.UpdateWorkspaceSettings(
+            pb.UpdateWorkspaceSettingsRequest(settings=settings, idempotency_key="s")
+        )
+        for day, talk in ((1, TALK), (2, (*TALK[:2], ("Ирина", "Тёмная тема пока остаётся в бэклоге.")))):
+            for copy in ("", "corrected"):
+                await again(client, talk, f"{day}{copy}", started_at=Timestamp(seconds=begin + day * 86_400))
+        stale = {card.card.key: card for card in (await client.stub.ListStaleCards(pb.ListStaleCardsRequest())).cards}
+
+        assert set(stale) == {"A4"}
+        assert stale["A4"].meetings_since == 2
+        assert not stale["A4"].HasField("last_mentioned_at")
+        settings.stale_after_meetings = 1
+        await client.stub.UpdateWorkspaceSettings(
+            pb.UpdateWorkspaceSettingsRequest(settings=settings, idempotency_key="t")
+        )
+        stale = {card.card.key: card for card in (await client.stub.ListStaleCards(pb.ListStaleCardsRequest())).cards}
+        assert "A3" not in stale
+        assert stale["A2"].last_mentioned_at.seconds == begin + 86_400
