@@ -36,6 +36,9 @@ from mesh.times import to_date, to_seconds
 
 __all__ = ["measure_meeting", "read_truth"]
 
+_LONGEST_SILENCE = 3650
+"""Days; the most that the settings allow."""
+
 
 def read_truth(folder: Path) -> Truth:
     """Read the truth of a meeting's folder.
@@ -157,10 +160,10 @@ def _text(turns: Sequence[TruthTurn] | Sequence[Turn]) -> str:
 
 
 async def _count_one_silent_meeting_as_stale(client: Client) -> None:
-    """The board of a measured meeting has no other meeting, so its stale cards are those that this one is silent about."""
+    """The board of a measured meeting has no other meeting, so stale there is what this one is silent about."""
     asked = orchestrator_pb2.GetWorkspaceSettingsRequest(workspace_id=client.workspace)
     settings = (await client.stub.GetWorkspaceSettings(asked, timeout=30)).settings
-    settings.stale_after_meetings = 1
+    settings.stale_after_meetings, settings.stale_after_days = 1, _LONGEST_SILENCE
     await client.stub.UpdateWorkspaceSettings(
         orchestrator_pb2.UpdateWorkspaceSettingsRequest(settings=settings, idempotency_key=fresh_key()), timeout=30
     )
