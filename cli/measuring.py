@@ -11,7 +11,7 @@ from planerka.common.v1 import card_pb2, transcript_pb2
 from planerka.orchestrator.v1 import meeting_pb2, orchestrator_pb2, proposal_pb2
 
 from cli.boards import create_from_file
-from cli.client import Client
+from cli.client import Client, fresh_key
 from cli.errors import MeasureFailed, UsageWrong
 from cli.following import Update, settle
 from cli.meetings import import_file, meeting_config
@@ -35,6 +35,9 @@ from evaluation.speech import SpeakerSpan, cp_word_errors, diarization_errors, r
 from mesh.times import to_date, to_seconds
 
 __all__ = ["measure_meeting", "read_truth"]
+
+_LONGEST_SILENCE = 3650
+"""Days; the most that the settings allow."""
 
 
 def read_truth(folder: Path) -> Truth:
@@ -61,6 +64,7 @@ async def measure_meeting(client: Client, folder: Path, truth: Truth, *listeners
         MeasureFailed: The workflow gave up.
     """
     board = await create_from_file(client, folder / "board.json")
+    await _count_one_silent_meeting_as_stale(client)
     config = meeting_config(
         client.workspace,
         title=truth.title,
@@ -153,6 +157,16 @@ def _promise(action: Any) -> Promise:
 
 def _text(turns: Sequence[TruthTurn] | Sequence[Turn]) -> str:
     return " ".join(turn.text for turn in sorted(turns, key=lambda turn: (turn.start, turn.end)))
+
+
+async def _count_one_silent_meeting_as_stale(client: Client) -> None:
+    """The board of a measured meeting has no other meeting, so stale there is what this one is silent about."""
+    asked = orchestrator_pb2.GetWorkspaceSettingsRequest(workspace_id=client.workspace)
+    settings = (await client.stub.GetWorkspaceSettings(asked, timeout=30)).settings
+    settings.stale_after_meetings, settings.stale_after_days = 1, _LONGEST_SILENCE
+    await client.stub.UpdateWorkspaceSettings(
+        orchestrator_pb2.UpdateWorkspaceSettingsRequest(settings=settings, idempotency_key=fresh_key()), timeout=30
+    )
 
 
 async def _stale(client: Client, board: orchestrator_pb2.CreateBoardResponse) -> frozenset[str]:

@@ -4,20 +4,20 @@ Every change rests on sentences of the turns, letter by letter. What the card sa
 again. Conditions, questions and plans for later become comments or due dates, never moves.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from planerka.common.v1 import card_pb2, change_pb2, transcript_pb2
-from rapidfuzz import fuzz
+from planerka.common.v1 import card_pb2, change_pb2
 
-from match_service.cards import column_of
-from match_service.statements import Statement
+from match_service.cards import CardView, column_of
+from match_service.repetition import alike, covers, holds, is_held, known_texts
+from match_service.statements import Statement, evidence_of
 from match_service.titles import make_title
 from match_service.wording import Wording
-from mesh.times import from_date, from_seconds, to_date
-from textkit.lemmas import lemmas
+from mesh.times import from_date, to_date
 
 _PRIORS: Final = {
     "due": 0.75,
@@ -30,13 +30,13 @@ _PRIORS: Final = {
     "blocked": 0.6,
     "comment": 0.7,
     "create": 0.7,
+    "leaves": 0.7,
+    "label": 0.7,
+    "description": 0.75,
 }
 """How often people approve each kind, until decisions of a workspace tell better."""
 _COMMENT_LINES: Final = 8
 _COMMENT_CHARS: Final = 1500
-_SAME: Final = 0.75
-_SAME_RATIO: Final = 85.0
-_QUOTE_CHARS: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,8 @@ class Ground:
     """Day of the meeting."""
     wording: Wording
     """Texts in the language of the proposals."""
+    others: Sequence[CardView] = ()
+    """The other cards of the board, any of which may block the card."""
 
 
 def find_changes(statements: Sequence[Statement], ground: Ground) -> list[change_pb2.ProposedChange]:
@@ -67,8 +69,11 @@ def find_changes(statements: Sequence[Statement], ground: Ground) -> list[change
         *_moves(statements, ground, ground.card),
         *_due(statements, ground, ground.card),
         *_members(statements, ground, ground.card),
+        *_leavers(statements, ground, ground.card),
+        *_labels(statements, ground, ground.card),
         *_finished_items(statements, ground, ground.card),
         *_blocked(statements, ground),
+        *_description(statements, ground, ground.card),
     ]
     return [*changes, *_todo(statements, ground, ground.card), *_comment(statements, ground, ground.card)]
 
@@ -168,7 +173,7 @@ def _finished_items(
     }
     found: list[change_pb2.ProposedChange] = []
     for item in card.checklist:
-        grounds = [s for s in statements if s.done and _covers(s.sentence.text, item.text)]
+        grounds = [s for s in statements if s.done and covers(s.sentence.text, item.text)]
         if item.done or not item.item_id or item.item_id in known or not grounds:
             continue
         change = change_pb2.CardChange(
@@ -179,13 +184,95 @@ def _finished_items(
     return found
 
 
-def _blocked(statements: Sequence[Statement], ground: Ground) -> list[change_pb2.ProposedChange]:
-    grounds = [s for s in statements if s.blocked]
-    if not grounds or any(change.WhichOneof("change") == "mark_blocked" for change in ground.known):
+def _leavers(statements: Sequence[Statement], ground: Ground, card: card_pb2.Card) -> list[change_pb2.ProposedChange]:
+    known = {c.remove_member.member_id for c in ground.known if c.WhichOneof("change") == "remove_member"}
+    found: list[change_pb2.ProposedChange] = []
+    for person in dict.fromkeys(key for s in statements for key in s.leavers):
+        member = ground.members.get(person)
+        if member is None or member.member_id not in card.member_ids or member.member_id in known:
+            continue
+        grounds = [s for s in statements if person in s.leavers]
+        change = change_pb2.CardChange(
+            remove_member=change_pb2.RemoveMember(member_id=member.member_id, name=member.name)
+        )
+        reason = ground.wording.text("member_leaves_reason", speaker=_speaker(grounds[0], ground), member=member.name)
+        says = ground.wording.text("members_say", names=member.name)
+        found.append(_proposal(change, grounds, reason, _PRIORS["leaves"], says, contradiction=True))
+    return found
+
+
+def _labels(statements: Sequence[Statement], ground: Ground, card: card_pb2.Card) -> list[change_pb2.ProposedChange]:
+    """Return labels that go on or off; where the talk says both of one label, its last word counts."""
+    worn = {label.casefold(): label for label in card.labels}
+    known = {
+        (c.WhichOneof("change"), getattr(c, c.WhichOneof("change") or "").label.casefold())
+        for c in ground.known
+        if c.WhichOneof("change") in {"add_label", "remove_label"}
+    }
+    last: dict[str, tuple[Statement, str, str]] = {}
+    for statement in statements:
+        for kind, label in (("add_label", statement.label_on), ("remove_label", statement.label_off)):
+            if label:
+                last[label.casefold()] = (statement, kind, label)
+    found: list[change_pb2.ProposedChange] = []
+    for plain, (statement, kind, label) in last.items():
+        if (plain in worn) == (kind == "add_label") or (kind, plain) in known:
+            continue
+        if kind == "add_label":
+            change = change_pb2.CardChange(add_label=change_pb2.AddLabel(label=label))
+        else:
+            change = change_pb2.CardChange(remove_label=change_pb2.RemoveLabel(label=worn[plain]))
+        reason = ground.wording.text(f"{kind}_reason", speaker=_speaker(statement, ground), label=label)
+        says = ground.wording.text("labels_say", labels=", ".join(card.labels)) if card.labels else ""
+        found.append(_proposal(change, [statement], reason, _PRIORS["label"], says))
+    return found
+
+
+def _description(
+    statements: Sequence[Statement], ground: Ground, card: card_pb2.Card
+) -> list[change_pb2.ProposedChange]:
+    """Return one paragraph with all that the description is asked to say besides."""
+    held = [card.description, *known_texts(ground.known)]
+    told = [s for s in statements if s.describes and not any(holds(text, s.describes) for text in held)]
+    if not told:
         return []
-    change = change_pb2.CardChange(mark_blocked=change_pb2.MarkBlocked(reason=grounds[0].sentence.text))
-    reason = ground.wording.text("blocked_reason", speaker=_speaker(grounds[0], ground))
-    return [_proposal(change, grounds, reason, _PRIORS["blocked"])]
+    text = " ".join(dict.fromkeys(s.describes for s in told))[:_COMMENT_CHARS]
+    change = change_pb2.CardChange(append_description=change_pb2.AppendDescription(text=text))
+    reason = ground.wording.text("description_reason", speaker=_speaker(told[0], ground))
+    return [_proposal(change, told, reason, _PRIORS["description"], card.description)]
+
+
+def _blocked(statements: Sequence[Statement], ground: Ground) -> list[change_pb2.ProposedChange]:
+    if any(change.WhichOneof("change") == "mark_blocked" for change in ground.known):
+        return []
+    stuck = [(s, _blocker(s.sentence.text, ground.others)) for s in statements if s.blocked or s.waits]
+    grounds = [(s, by) for s, by in stuck if s.blocked or by is not None]
+    if not grounds:
+        return []
+    by = next((by for _, by in grounds if by is not None), None)
+    change = change_pb2.CardChange(
+        mark_blocked=change_pb2.MarkBlocked(
+            by_card_id=by.card_id if by is not None else "", reason=grounds[0][0].sentence.text[:_COMMENT_CHARS]
+        )
+    )
+    speaker = _speaker(grounds[0][0], ground)
+    reason = (
+        ground.wording.text("blocked_reason", speaker=speaker)
+        if by is None
+        else ground.wording.text("blocked_by_reason", speaker=speaker, card=by.title)
+    )
+    return [_proposal(change, [s for s, _ in grounds], reason, _PRIORS["blocked"])]
+
+
+def _blocker(text: str, others: Sequence[CardView]) -> CardView | None:
+    """Return the card that a sentence names by its key or by nearly all words of its title; None where that is not one."""
+    named = [
+        card
+        for card in others
+        if (len(card.key) > 1 and re.search(rf"(?<![\w-]){re.escape(card.key)}(?![\w-])", text, re.IGNORECASE))
+        or covers(text, card.heading)
+    ]
+    return named[0] if len(named) == 1 else None
 
 
 def _todo(statements: Sequence[Statement], ground: Ground, card: card_pb2.Card) -> list[change_pb2.ProposedChange]:
@@ -193,8 +280,8 @@ def _todo(statements: Sequence[Statement], ground: Ground, card: card_pb2.Card) 
     existing += [c.add_checklist_item.text for c in ground.known if c.WhichOneof("change") == "add_checklist_item"]
     found: list[change_pb2.ProposedChange] = []
     for statement in statements:
-        text = statement.todo
-        if not text or any(_alike(text, other) for other in existing) or _covers(card.description, text):
+        text = "" if _is_order(statement) else statement.todo
+        if not text or any(alike(text, other) for other in existing) or covers(card.description, text):
             continue
         existing.append(text)
         change = change_pb2.CardChange(add_checklist_item=change_pb2.AddChecklistItem(text=text))
@@ -214,12 +301,10 @@ def _comment(
         card.description,
         *(c.text for c in card.comments),
         *(i.text for i in card.checklist),
-        *_known_texts(ground.known),
+        *known_texts(ground.known),
     ]
     told = [
-        s
-        for s in statements
-        if s.informative and not _is_said_by_change(s) and not any(_holds(text, s.sentence.text) for text in held)
+        s for s in statements if s.informative and not _is_said_by_change(s) and not is_held(s.sentence.text, held)
     ][:_COMMENT_LINES]
     if not told:
         return []
@@ -230,7 +315,16 @@ def _comment(
 
 def _is_said_by_change(statement: Statement) -> bool:
     """Tell whether another kind of change says all of a sentence, whether it comes now or came before."""
-    return bool(statement.column_id) or (bool(statement.todo) and _covers(statement.todo, statement.sentence.text))
+    return (
+        _is_order(statement)
+        or bool(statement.column_id)
+        or (bool(statement.todo) and covers(statement.todo, statement.sentence.text))
+    )
+
+
+def _is_order(statement: Statement) -> bool:
+    """Tell whether a sentence orders a change of the card itself, which is neither news nor work to be done."""
+    return bool(statement.label_on or statement.label_off or statement.describes or statement.leavers)
 
 
 def _comment_text(told: Sequence[Statement], ground: Ground) -> tuple[str, list[Statement]]:
@@ -259,7 +353,7 @@ def _comment_text(told: Sequence[Statement], ground: Ground) -> tuple[str, list[
 def _new_card(statements: Sequence[Statement], ground: Ground) -> list[change_pb2.ProposedChange]:
     title = make_title([s.sentence for s in statements])[:1024]
     known = [c.create_card.title for c in ground.known if c.WhichOneof("change") == "create_card"]
-    if not title or any(_alike(title, other) for other in known):
+    if not title or any(alike(title, other) for other in known):
         return []
     told = [s for s in statements if s.informative] or list(statements[:1])
     owners = [ground.members[key] for key in _owners(statements) if key in ground.members]
@@ -302,46 +396,5 @@ def _proposal(
     )
 
 
-def evidence_of(statement: Statement) -> transcript_pb2.Evidence:
-    """Return the sentence of a statement as evidence; its times are those of its share of the turn's characters."""
-    turn, sentence = statement.turn, statement.sentence
-    evidence = transcript_pb2.Evidence(turn_id=turn.turn_id, quote=sentence.text[:_QUOTE_CHARS], speaker=turn.speaker)
-    if turn.start is not None and turn.end is not None and turn.end >= turn.start:
-        span = turn.end - turn.start
-        length = max(len(turn.text), 1)
-        evidence.start.CopyFrom(from_seconds(turn.start + span * sentence.start / length))
-        evidence.end.CopyFrom(from_seconds(turn.start + span * sentence.end / length))
-    return evidence
-
-
 def _speaker(statement: Statement, ground: Ground) -> str:
     return statement.turn.speaker or ground.wording.text("unknown_speaker")
-
-
-def _known_texts(known: Iterable[change_pb2.CardChange]) -> list[str]:
-    texts = []
-    for change in known:
-        kind = change.WhichOneof("change")
-        if kind in {"add_comment", "append_description", "add_checklist_item"}:
-            texts.append(str(getattr(change, kind).text))
-        elif kind == "create_card":
-            texts += [change.create_card.title, change.create_card.description]
-    return texts
-
-
-def _holds(text: str, sentence: str) -> bool:
-    """Tell whether a text says a sentence already: letter by letter, or nearly all of its words."""
-    if not text:
-        return False
-    return sentence.lower() in text.lower() or _covers(text, sentence)
-
-
-def _covers(text: str, part: str) -> bool:
-    words = set(lemmas(part))
-    return bool(words) and len(words & set(lemmas(text))) >= _SAME * len(words) + 0.01
-
-
-def _alike(one: str, other: str) -> bool:
-    return (
-        _covers(one, other) or _covers(other, one) or fuzz.token_sort_ratio(one.lower(), other.lower()) >= _SAME_RATIO
-    )

@@ -124,6 +124,7 @@ class MatchServicer(match_pb2_grpc.MatchServiceServicer):
         people, members = _roster(request.people, request.board)
         turns = [_said(turn) for turn in request.turns]
         about = await self._about(request, turns, people)
+        indexed = await self._engine.find_board(request.workspace_id, request.board.board_id)
         ground = Ground(
             board=request.board,
             card=request.card if request.HasField("card") else None,
@@ -131,6 +132,7 @@ class MatchServicer(match_pb2_grpc.MatchServiceServicer):
             known=request.known,
             day=day,
             wording=wording,
+            others=[v for v in indexed.corpus.cards if v.card_id != request.card.card_id] if indexed else (),
         )
 
         def work() -> pb.DifferenceResponse:

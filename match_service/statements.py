@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from planerka.common.v1 import card_pb2
+from planerka.common.v1 import card_pb2, transcript_pb2
 
 from match_service import grammar
 from match_service.cards import column_kind
 from match_service.talk import Cue, Said, Sentence
+from mesh.times import from_seconds
 from textkit.dates import DateKind, DateMention, find_dates
 from textkit.lemmas import lemmas
 from textkit.people import Person, find_people
@@ -54,6 +55,36 @@ _KIND_WORDS: Final = {
     card_pb2.COLUMN_KIND_ACTIVE: re.compile(r"\b(?:в работу|in progress|doing)\b", re.IGNORECASE),
     card_pb2.COLUMN_KIND_BACKLOG: re.compile(r"\b(?:в бэклог|в беклог|backlog)\b", re.IGNORECASE),
 }
+_LEAVES: Final = re.compile(
+    r"\b(?:сними(?:те)?|снимаем|убери(?:те)?|убираем|исключи(?:те)?)\b.{0,40}\b(?:с|со|из) (?:эт[а-я]+ )?(?:задач|карточк|тикет)"
+    r"|\bбольше (?:этим |ею |ей )?не (?:занимает|занимаю|участвует|участвую)"
+    r"|\b(?:take|taking|remove|removing|drop) [\w' ]{1,40} (?:off|from) (?:this|the|that) (?:card|task|ticket|one)\b"
+    r"|\b(?:is|am|i'm|'s) (?:no longer|not) (?:working )?on (?:this|the|that) (?:card|task|ticket|one)\b",
+    re.IGNORECASE,
+)
+_LABEL_NAME: Final = r"[«\"“']?(?P<label>[\w-]{2,40}(?:(?<=[\w-]) [\w-]{2,40}){0,2}(?=[»\"”'])|[\w-]{2,40})"
+_LABEL_ON: Final = re.compile(
+    rf"\b(?:пове[сш]|постав|став|добав|веша)[а-я]*\s+(?:\w+\s+){{0,2}}?(?:метк|лейбл|ярлык|тег)[а-я]*\s+{_LABEL_NAME}"
+    rf"|\b(?:add|put|set|adding|putting) (?:on )?(?:the |a )?(?:label|tag) {_LABEL_NAME.replace('label>', 'label_en>')}",
+    re.IGNORECASE,
+)
+_LABEL_OFF: Final = re.compile(
+    rf"\b(?:сним|убер|убира|удал)[а-я]*\s+(?:\w+\s+){{0,2}}?(?:метк|лейбл|ярлык|тег)[а-я]*\s+{_LABEL_NAME}"
+    rf"|\b(?:remove|removing|drop|take off) (?:the |a )?(?:label|tag) {_LABEL_NAME.replace('label>', 'label_en>')}",
+    re.IGNORECASE,
+)
+_WRITE_RU: Final = r"(?:добав|допиш|запиш|внес|впиш)[а-я]*"
+_DESCRIBES: Final = re.compile(
+    rf"\b(?:{_WRITE_RU}\s+(?:\w+\s+){{0,2}}?в описани[ея]|в описани[ея]\s+(?:\w+\s+){{0,2}}?{_WRITE_RU})"
+    r"(?:\s+(?:карточк|задач)[а-я]*)?(?:\s*[,:—-]\s*(?:что\s+)?|\s+что\s+)"
+    r"|\b(?:add|write|put)(?: this| that)? (?:to|into|in) the description(?:\s*[,:—-]\s*(?:that\s+)?|\s+that\s+)",
+    re.IGNORECASE,
+)
+_WAITS: Final = re.compile(
+    r"\b(?:жд[её]м|зависит от|после того как|упирается в|depends? on|waiting (?:for|on)|blocked (?:by|on))\b",
+    re.IGNORECASE,
+)
+_QUOTE_CHARS: Final = 2000
 _DUE_WORK: Final = (DateKind.DEADLINE, DateKind.POINT)
 
 
@@ -83,6 +114,16 @@ class Statement:
     """Whether something is said to be done."""
     informative: bool
     """Whether it tells something worth keeping."""
+    leavers: tuple[str, ...] = ()
+    """People who leave the work."""
+    label_on: str = ""
+    """Label to put on; empty for none."""
+    label_off: str = ""
+    """Label to take off; empty for none."""
+    describes: str = ""
+    """What the description is to say besides; empty for nothing."""
+    waits: bool = False
+    """Whether the work waits for something, which blocks it when that is another card."""
 
 
 def read_statements(
@@ -94,6 +135,18 @@ def read_statements(
 ) -> list[Statement]:
     """Return what each of `sentences` states; without a `reference` day nothing is due."""
     return [_read(turns[sentence.turn], sentence, people, columns, reference) for sentence in sentences]
+
+
+def evidence_of(statement: Statement) -> transcript_pb2.Evidence:
+    """Return the sentence of a statement as evidence; its times are those of its share of the turn's characters."""
+    turn, sentence = statement.turn, statement.sentence
+    evidence = transcript_pb2.Evidence(turn_id=turn.turn_id, quote=sentence.text[:_QUOTE_CHARS], speaker=turn.speaker)
+    if turn.start is not None and turn.end is not None and turn.end >= turn.start:
+        span = turn.end - turn.start
+        length = max(len(turn.text), 1)
+        evidence.start.CopyFrom(from_seconds(turn.start + span * sentence.start / length))
+        evidence.end.CopyFrom(from_seconds(turn.start + span * sentence.end / length))
+    return evidence
 
 
 def _read(
@@ -121,6 +174,11 @@ def _read(
         blocked=bool(_BLOCKED.search(text)) and not open_ended,
         done=bool(_DONE.search(text)) and not open_ended and not grammar.is_negated(text),
         informative=not asked and Cue.SMALL_TALK not in sentence.cues and not grammar.is_prompt(text) and _tells(text),
+        leavers=() if open_ended else _leavers(text, speaker, people),
+        label_on="" if open_ended or grammar.is_negated(text) else _label(_LABEL_ON, text),
+        label_off="" if open_ended or grammar.is_negated(text) else _label(_LABEL_OFF, text),
+        describes="" if open_ended else _described(text),
+        waits=bool(_WAITS.search(text)) and not asked,
     )
 
 
@@ -132,6 +190,25 @@ def _takers(text: str, speaker: str, people: Sequence[Person], *, asked: bool) -
     if speaker and not asked and grammar.takes_on(text):
         found[speaker] = True
     return tuple(found.items())
+
+
+def _leavers(text: str, speaker: str, people: Sequence[Person]) -> tuple[str, ...]:
+    """Return who leaves the work: those named, or the speaker who names nobody."""
+    if not _LEAVES.search(text):
+        return ()
+    named = tuple(dict.fromkeys(mention.person for mention in find_people(text, people)))
+    return named or ((speaker,) if speaker and grammar.is_first_person(text) else ())
+
+
+def _label(pattern: re.Pattern[str], text: str) -> str:
+    found = pattern.search(text)
+    return next((name for name in found.groupdict().values() if name), "") if found else ""
+
+
+def _described(text: str) -> str:
+    found = _DESCRIBES.search(text)
+    told = text[found.end() :].strip() if found else ""
+    return told[:1].upper() + told[1:] if _tells(told) else ""
 
 
 def _due(text: str, dates: Sequence[DateMention]) -> DateMention | None:

@@ -32,7 +32,8 @@ async def stale_cards(
     """Return the stale cards of a board, longest silence first.
 
     A card is stale when as many meetings about its board as the settings say, or as many days, have passed since somebody spoke about it;
-    for a card that nobody ever spoke about, days count from its last change. Finished and archived cards are never stale.
+    for a card that nobody ever spoke about, days count from its last change.
+    Imports of the same moment are one meeting. Finished and archived cards are never stale.
     """
     done = {column.column_id for column in board.columns if column.kind == ColumnKind.COLUMN_KIND_DONE}
     meetings = (
@@ -52,7 +53,7 @@ async def stale_cards(
         if card.archived or card.column_id in done:
             continue
         mention = mentions.get(card.card_id)
-        since = sum(1 for _, started_at in meetings if mention is None or started_at > mention.at)
+        since = len({started_at for _, started_at in meetings if mention is None or started_at > mention.at})
         silent_from = mention.at if mention is not None else _last_change(card)
         days = 0.0 if silent_from is None else (time.time() - silent_from) / _DAY
         if since < settings.stale_after_meetings and days < settings.stale_after_days:

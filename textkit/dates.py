@@ -64,10 +64,13 @@ def find_dates(text: str, reference: date) -> list[DateMention]:
 
 
 def _candidates(plain: str, reference: date) -> Iterator[tuple[int, int, date, DateKind]]:
-    """Yield what each rule finds, the more specific rules first."""
+    """Yield what each rule finds, the more specific rules first; days outside of the calendar are none."""
     for pattern, resolve, default in _RULES:
         for match in pattern.finditer(plain):
-            day = resolve(match, reference)
+            try:
+                day = resolve(match, reference)
+            except (OverflowError, ValueError):
+                continue
             if day is None:
                 continue
             lead = _lead(plain, match.start())

@@ -21,6 +21,8 @@ from planerka.orchestrator.v1.proposal_pb2 import ProposalState, Verdict
 
 from board_service.service import BoardHosted
 from board_service.settings import BoardSettings
+from match_service.service import MatchHosted
+from match_service.settings import MatchSettings
 from mesh.channel import open_channel
 from mesh.server import host
 from mesh.settings import MeshSettings
@@ -227,3 +229,12 @@ async def client(mesh):
     """The orchestrator over the mesh, and its owner's client."""
     async with mesh.orchestrator() as client:
         yield client
+
+
+@pytest.fixture
+async def matched(mesh):
+    """The mesh with the real match service in place of its double."""
+    await mesh.stop("match")
+    mesh.match = MatchHosted(MatchSettings(state=mesh.home / "match"))
+    await mesh.start("match")
+    return mesh

@@ -99,7 +99,9 @@ def test_truth_of_the_sample(samples: Path) -> None:
     assert len(truth.turns) == 17
     assert {turn.label for turn in truth.turns} == {None, NEW, "A1", "A2", "A3", "A4", "A5", "A7"}
     assert truth.language == "ru"
-    assert truth.stale is None
+    assert truth.stale == {"A6", "A9", "A10", "A11"}
+    assert [turn.owner for turn in truth.turns if turn.owner] == ["Александр", "Анна", "Александр", "Анна"]
+    assert [turn.due for turn in truth.turns if turn.due] == ["2026-03-13", "2026-03-11", "2026-03-18"]
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", json.dumps({"turns": [{"start": 0}]})])

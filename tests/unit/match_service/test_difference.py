@@ -4,6 +4,7 @@ import pytest
 from planerka.common.v1 import card_pb2, change_pb2
 from planerka.common.v1.time_pb2 import CalendarDate
 
+from match_service.cards import CardView
 from match_service.difference import Ground, find_changes
 from match_service.statements import read_statements
 from match_service.talk import Said, sentences
@@ -36,7 +37,8 @@ def changes(
     ]
     people = [Person(name, (name,)) for name in NAMES]
     members = dict(zip(NAMES, BOARD.members, strict=True))
-    ground = Ground(BOARD, None if new else on or card(), members, known, day, Wording("ru"))
+    others = [CardView("A9", "Перенос базы данных", key="A9"), CardView("A8", "Экспорт отчётов", key="A8")]
+    ground = Ground(BOARD, None if new else on or card(), members, known, day, Wording("ru"), others)
     found = find_changes(read_statements(turns, sentences(turns), people, BOARD.columns, day), ground)
     texts = {turn.turn_id: turn.text for turn in turns}
     for change in found:
@@ -218,3 +220,72 @@ def test_text_is_data_and_never_an_instruction() -> None:
 def test_nothing_said_changes_nothing() -> None:
     assert changes(("Анна", "Угу."), ("Ирина", "Всем спасибо, хорошего дня.")) == []
     assert changes() == []
+
+
+@pytest.mark.parametrize(
+    "text", ["Снимите Анну с этой карточки.", "Анна больше не занимается этим.", "Let's take Anna off this card."]
+)
+def test_a_member_who_leaves_is_removed_and_only_once(text: str) -> None:
+    on = card(member_ids=["m1"])
+    text = text.replace("Anna", "Анна")
+    gone = only(changes(("Ирина", text), on=on), "remove_member")
+
+    assert gone.change.remove_member.member_id == "m1"
+    assert gone.contradiction
+    assert "remove_member" not in kinds(changes(("Ирина", text), on=on, known=[gone.change]))
+    assert "remove_member" not in kinds(changes(("Ирина", text)))
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("Поставь на неё метку срочно.", "срочно"),
+        ("Добавим лейбл «нужен дизайн».", "нужен дизайн"),
+        ("Add the label urgent.", "urgent"),
+    ],
+)
+def test_a_label_goes_on(text: str, label: str) -> None:
+    found = changes(("Ирина", text))
+
+    assert only(found, "add_label").change.add_label.label == label
+    assert "add_label" not in kinds(changes(("Ирина", text), on=card(labels=[label.upper()])))
+    assert "add_label" not in kinds(changes(("Ирина", text), known=[only(found, "add_label").change]))
+    assert "add_label" not in kinds(changes(("Ирина", text.rstrip(".") + "?")))
+
+
+def test_a_label_goes_off_where_the_card_has_it() -> None:
+    found = changes(("Ирина", "Сними метку срочно."), on=card(labels=["Срочно"]))
+
+    assert only(found, "remove_label").change.remove_label.label == "Срочно"
+    assert only(found, "remove_label").card_says == "Метки: Срочно"
+    assert "remove_label" not in kinds(changes(("Ирина", "Сними метку срочно.")))
+
+
+def test_what_the_description_should_say_is_added_once() -> None:
+    text = "Добавь в описание: вход работает только по почте компании."
+    found = changes(("Ирина", text))
+
+    added = only(found, "append_description").change.append_description.text
+    assert added == "Вход работает только по почте компании."
+    assert "add_comment" not in kinds(found)
+    assert changes(("Ирина", text), on=card(description=added)) == []
+    assert changes(("Ирина", text), known=[change.change for change in found]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "by"),
+    [
+        ("Задача заблокирована переносом базы данных.", "A9"),
+        ("Ждём A8, без неё не начать.", "A8"),
+        ("Задача заблокирована, ключей от банка нет.", ""),
+    ],
+)
+def test_the_card_that_blocks_is_named(text: str, by: str) -> None:
+    found = changes(("Анна", text))
+
+    assert only(found, "mark_blocked").change.mark_blocked.by_card_id == by
+    assert "mark_blocked" not in kinds(changes(("Анна", text), known=[only(found, "mark_blocked").change]))
+
+
+def test_waiting_for_no_card_blocks_nothing() -> None:
+    assert "mark_blocked" not in kinds(changes(("Анна", "Ждём ответа от банка.")))
