@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from planerka.llm.v1 import llm_pb2
+from planerka.match.v1 import match_pb2
+from planerka.orchestrator.v1 import calibration_pb2
 from planerka.orchestrator.v1 import orchestrator_pb2 as pb
 from planerka.orchestrator.v1.proposal_pb2 import Verdict
 from planerka.orchestrator.v1.workspace_pb2 import Role
@@ -14,7 +16,7 @@ from mesh.errors import InvalidArgument, Violation
 from mesh.paging import decode_token, encode_token, page_size
 from mesh.times import now
 from orchestrator import journal
-from orchestrator.clients import answers
+from orchestrator.clients import answer, answers
 from orchestrator.decisions import Choice, check_right, decide, snapshot_for
 from orchestrator.desk import Desk
 from orchestrator.errors import EditInvalid
@@ -38,7 +40,7 @@ _ROLE_NAMES = {
 
 
 class ProposalRpcs:
-    """Lists and decides proposals, reads the journal, answers questions.
+    """Lists and decides proposals, tells how well they are calibrated, reads the journal, answers questions.
 
     Args:
         desk: What the rpcs work with.
@@ -98,6 +100,27 @@ class ProposalRpcs:
 
         async with self._desk.store.write() as session:
             return await once(session, who.workspace_id, request, pb.UndoResponse, work)
+
+    async def GetCalibration(  # noqa: N802
+        self, request: calibration_pb2.GetCalibrationRequest, context: Any
+    ) -> calibration_pb2.GetCalibrationResponse:
+        """Tell how far the probabilities of proposals and decisions agree."""
+        del context
+        workspace_id = require(Role.ROLE_VIEWER).workspace(request.workspace_id)
+        asked = match_pb2.GetCalibrationRequest(workspace_id=workspace_id)
+        found: match_pb2.GetCalibrationResponse = await answer(self._desk.services.match.GetCalibration(asked))
+        return calibration_pb2.GetCalibrationResponse(
+            bins=found.bins,
+            decisions=found.decisions,
+            expected_calibration_error=found.expected_calibration_error,
+            learnt_error=found.learnt_error,
+            auto_threshold=found.auto_threshold,
+            confirm_threshold=found.confirm_threshold,
+            wanted_precision=found.wanted_precision,
+            fitted_at=found.fitted_at if found.HasField("fitted_at") else None,
+            slope=found.slope,
+            shift=found.shift,
+        )
 
     async def ListEvents(self, request: pb.ListEventsRequest, context: Any) -> pb.ListEventsResponse:  # noqa: N802
         """List the journal."""
