@@ -238,8 +238,7 @@ def _reliability(orchestrator: Orchestrator, texts: Texts) -> None:
         try:
             found = orchestrator.calibration()
         except RemoteError as error:
-            # The rest of the page has just been read through the same door: only what stands behind it is away.
-            if error.code.name not in {"UNAVAILABLE", "DEADLINE_EXCEEDED"}:
+            if error.reason != "SERVICE_AWAY":
                 raise
             st.caption(texts("reliability.away"))
             return

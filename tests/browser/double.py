@@ -31,7 +31,7 @@ from planerka.orchestrator.v1 import (
 )
 from scipy.stats import beta
 
-from mesh.errors import FailedPrecondition, InvalidArgument, NotFound, PlanerkaError, to_status
+from mesh.errors import FailedPrecondition, InvalidArgument, NotFound, NotReady, PlanerkaError, to_status
 from mesh.times import from_date, from_datetime, from_seconds
 
 BEGUN = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
@@ -230,7 +230,7 @@ class Double(orchestrator_pb2_grpc.OrchestratorServiceServicer):
 
     def GetCalibration(self, request: Any, context: grpc.ServicerContext) -> Any:
         if self.calibration is None:
-            context.abort(grpc.StatusCode.UNAVAILABLE, "the matching service is away")
+            _abort(context, NotReady("The matching service does not answer.", reason="SERVICE_AWAY"))
         return self.calibration
 
     def ListEvents(self, request: Any, context: grpc.ServicerContext) -> Any:

@@ -372,3 +372,11 @@ def test_few_decisions_and_none_are_told(planerka: Run, double: Double) -> None:
     assert "Too few decisions so far (3)" in out
     assert "the built-in probabilities are shown as they are" in out
     assert "than we said" not in out
+
+
+def test_a_matching_service_that_is_away_is_not_taken_for_the_orchestrator(planerka: Run, double: Double) -> None:
+    double.calibration = None
+    done = planerka("calibration")
+    assert done.status == 1
+    assert "The matching service does not answer" in done.err
+    assert "No orchestrator" not in done.err
