@@ -16,6 +16,7 @@ from rich.text import Text
 
 from cli import (
     boards,
+    calibration,
     config_command,
     decisions,
     demo,
@@ -57,7 +58,7 @@ def build() -> typer.Typer:
     for part in (demo, mesh_commands, doctor):
         part.register(app)
     app.add_typer(meetings.app, name="meeting")
-    for part in (decisions, boards, knowledge, people, workspace):
+    for part in (decisions, calibration, boards, knowledge, people, workspace):
         part.register(app)
     app.add_typer(templates.app, name="template")
     app.add_typer(models_command.app, name="models")

@@ -59,6 +59,11 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "col.tokens": ("Tokens", "Токены"),
     "col.time": ("Time", "Время"),
     "col.cost": ("Cost", "Цена"),
+    "col.sure": ("We were sure", "Уверенность"),
+    "col.decisions": ("Decisions", "Решений"),
+    "col.approved": ("Approved", "Подтверждено"),
+    "col.interval": ("90 % interval", "Интервал 90 %"),
+    "col.says": ("That is", "Это"),
     # workspace
     "by_service": ("as the service is set", "как настроен сервис"),
     "workspace.shown": (
@@ -185,6 +190,43 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Карточка тем временем изменилась; посмотрите и решите снова: planerka proposals",
     ),
     "decision.waiting": ("It is being applied: planerka proposals", "Применяется: planerka proposals"),
+    # calibration
+    "calibration.none": (
+        "No decisions so far. Decide with: planerka approve ID, edit ID, reject ID",
+        "Решений пока нет. Решить: planerka approve ID, edit ID, reject ID",
+    ),
+    "calibration.few": ("too few to tell", "слишком мало решений"),
+    "calibration.fits": ("as we said", "как мы обещали"),
+    "calibration.too_sure": ("less than we said", "реже, чем мы обещали"),
+    "calibration.too_unsure": ("more than we said", "чаще, чем мы обещали"),
+    "calibration.all_few": (
+        "Too few decisions so far ({count}) to tell whether the probabilities can be trusted.",
+        "Решений пока слишком мало ({count}), чтобы судить, можно ли верить вероятностям.",
+    ),
+    "calibration.agrees": (
+        "Wherever there are enough decisions, they agree with our probabilities.",
+        "Везде, где решений достаточно, они согласуются с нашими вероятностями.",
+    ),
+    "calibration.gap": (
+        "Mean gap between probability and approval: {before}.",
+        "Средний разрыв между вероятностью и подтверждением: {before}.",
+    ),
+    "calibration.gaps": (
+        "Mean gap between probability and approval: {before} as shown then, {after} with what these decisions taught.",
+        "Средний разрыв между вероятностью и подтверждением: {before} при показе, {after} с учётом того, чему научили эти решения.",
+    ),
+    "calibration.learnt": (
+        "Learnt from the decisions up to {moment}: what would have been {built_in} is now shown as {now}.",
+        "Учтены решения до {moment}: то, что было бы {built_in}, теперь показывается как {now}.",
+    ),
+    "calibration.unlearnt": (
+        "Too few decisions so far to learn from: the built-in probabilities are shown as they are.",
+        "Учиться пока не на чем, решений слишком мало: показываются встроенные вероятности.",
+    ),
+    "calibration.thresholds": (
+        "From {confirm} on we ask; from {auto} on a change may be made without asking, where the workspace allows it.",
+        "От {confirm} мы спрашиваем; от {auto} изменение может быть сделано без вопроса, если рабочее пространство это разрешает.",
+    ),
     "back.done": ("The meeting {id} goes back to the step: {stage}", "Встреча {id} возвращена к шагу: {stage}"),
     "undo.done": ("Taken back: {change}", "Отменено: {change}"),
     "change.1": ("Comment", "Комментарий"),

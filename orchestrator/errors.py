@@ -30,6 +30,8 @@ PlanerkaError
 │   └── CardChanged           CARD_CHANGED
 ├── PermissionDenied
 │   └── RoleMissing           ROLE_MISSING
+├── NotReady
+│   └── ServiceAway           SERVICE_AWAY
 └── Unauthenticated
     └── TokenInvalid          TOKEN_INVALID
 
@@ -44,6 +46,7 @@ from mesh.errors import (
     FailedPrecondition,
     InvalidArgument,
     NotFound,
+    NotReady,
     PermissionDenied,
     Unauthenticated,
 )
@@ -66,6 +69,7 @@ __all__ = [
     "PersonNotFound",
     "ProposalNotFound",
     "RoleMissing",
+    "ServiceAway",
     "SpeakerNotFound",
     "StepFailed",
     "StreamNotFound",
@@ -213,6 +217,12 @@ class RoleMissing(PermissionDenied):
     """The person does not have the role that this needs."""
 
     default_reason = "ROLE_MISSING"
+
+
+class ServiceAway(NotReady):
+    """A service behind the orchestrator, without which it cannot answer, does not answer itself."""
+
+    default_reason = "SERVICE_AWAY"
 
 
 class TokenInvalid(Unauthenticated):

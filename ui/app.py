@@ -12,7 +12,7 @@ from planerka.orchestrator.v1 import meeting_pb2, proposal_pb2
 from mesh.errors import RemoteError
 from mesh.settings import MeshSettings
 from mesh.times import from_seconds
-from ui import proposals, sections
+from ui import proposals, reliability, sections
 from ui.client import Orchestrator
 from ui.live import Watches
 from ui.settings import UiSettings
@@ -78,6 +78,7 @@ def _page(orchestrator: Orchestrator, texts: Texts) -> None:
         return
     _notice()
     _meeting(chosen, orchestrator, texts)
+    _reliability(orchestrator, texts)
 
 
 def _notice() -> None:
@@ -227,6 +228,21 @@ def _ask(orchestrator: Orchestrator, texts: Texts) -> None:
     if citations:
         sections.section(texts("sources"))
         st.html("".join(_source(one, texts) for one in citations))
+
+
+def _reliability(orchestrator: Orchestrator, texts: Texts) -> None:
+    part = st.expander(texts("reliability"), key="reliability", on_change="rerun")
+    if not part.open:
+        return
+    with part:
+        try:
+            found = orchestrator.calibration()
+        except RemoteError as error:
+            if error.reason != "SERVICE_AWAY":
+                raise
+            st.caption(texts("reliability.away"))
+            return
+        reliability.show(found, texts)
 
 
 def _source(citation: llm_pb2.Citation, texts: Texts) -> str:

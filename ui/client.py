@@ -9,7 +9,13 @@ from typing import Protocol, TypeVar
 
 import grpc
 from planerka.common.v1 import card_pb2
-from planerka.orchestrator.v1 import meeting_pb2, orchestrator_pb2, orchestrator_pb2_grpc, proposal_pb2
+from planerka.orchestrator.v1 import (
+    calibration_pb2,
+    meeting_pb2,
+    orchestrator_pb2,
+    orchestrator_pb2_grpc,
+    proposal_pb2,
+)
 
 from mesh.channel import TRANSPORT_OPTIONS
 from mesh.errors import remote_error
@@ -99,6 +105,12 @@ class Orchestrator:
         )
         with _typed():
             return self._stub.ListEvents(request, timeout=self._seconds, metadata=self._metadata()).events
+
+    def calibration(self) -> calibration_pb2.GetCalibrationResponse:
+        """Return how far the probabilities and the decisions of the workspace agree."""
+        request = calibration_pb2.GetCalibrationRequest(workspace_id=self._workspace)
+        with _typed():
+            return self._stub.GetCalibration(request, timeout=self._seconds, metadata=self._metadata())
 
     def decide(self, request: orchestrator_pb2.DecideRequest) -> proposal_pb2.Proposal:
         """Take a decision of the person in front of the page."""

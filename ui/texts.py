@@ -55,6 +55,73 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "view": ("View", "Вид"),
     "journal": ("Journal", "Журнал"),
     "ask": ("Ask", "Спросить"),
+    "reliability": ("Can our probabilities be trusted?", "Можно ли верить нашим вероятностям?"),
+    "reliability.decisions": (
+        "Decisions so far on proposals for cards that exist: {count}.",
+        "Решений о предложениях к существующим карточкам: {count}.",
+    ),
+    "reliability.none": (
+        "No decisions so far. Once proposals are approved and rejected, this shows how far our probabilities can be trusted.",
+        "Решений пока нет. Когда предложения начнут подтверждать и отклонять, здесь станет видно, можно ли верить вероятностям.",
+    ),
+    "reliability.few": (
+        "Too few decisions so far to tell whether our probabilities can be trusted.",
+        "Решений пока слишком мало, чтобы судить, можно ли верить нашим вероятностям.",
+    ),
+    "reliability.said": (
+        "Of the {count} proposals of which we were {range} sure, {share} were approved.",
+        "Из предложений, в которых мы были уверены на {range} (всего {count}), подтверждено {share}.",
+    ),
+    "reliability.says.fits": (
+        "That fits: wherever there are enough decisions, they agree with our probabilities.",
+        "Это сходится: везде, где решений достаточно, они согласуются с нашими вероятностями.",
+    ),
+    "reliability.says.too_sure": (
+        "We were too sure at {ranges}: people approved less often than we said.",
+        "Слишком уверены мы были на {ranges}: подтверждали реже, чем мы обещали.",
+    ),
+    "reliability.says.too_unsure": (
+        "We were too careful at {ranges}: people approved more often than we said.",
+        "Слишком осторожны мы были на {ranges}: подтверждали чаще, чем мы обещали.",
+    ),
+    "reliability.few_mark": ("too few", "мало"),
+    "reliability.fits_mark": ("fits", "сходится"),
+    "reliability.too_sure_mark": ("too sure", "завышаем"),
+    "reliability.too_unsure_mark": ("too careful", "занижаем"),
+    "reliability.sure": ("We were sure", "Уверенность"),
+    "reliability.count": ("Decisions", "Решений"),
+    "reliability.share": ("Approved", "Подтверждено"),
+    "reliability.interval": ("90 % interval", "Интервал 90 %"),
+    "reliability.axis_sure": ("How sure we were of the card", "Насколько мы были уверены в карточке"),
+    "reliability.axis_share": ("How many were approved", "Сколько подтвердили"),
+    "reliability.approved": (
+        "Approved: the change was accepted, and its card left as proposed. The true share lies in the interval in 90 of 100 cases.",
+        "Подтверждено: изменение приняли, и карточку оставили ту же. Истинная доля лежит в интервале в 90 случаях из 100.",
+    ),
+    "reliability.gap": (
+        "Mean gap between probability and approval: {before}.",
+        "Средний разрыв между вероятностью и подтверждением: {before}.",
+    ),
+    "reliability.gaps": (
+        "Mean gap between probability and approval: {before} as shown then, {after} with what these decisions taught.",
+        "Средний разрыв между вероятностью и подтверждением: {before} при показе, {after} с учётом того, чему научили эти решения.",
+    ),
+    "reliability.learnt": (
+        "Learnt from the decisions up to {moment}: what would have been {built_in} is now shown as {now}.",
+        "Учтены решения до {moment}: то, что было бы {built_in}, теперь показывается как {now}.",
+    ),
+    "reliability.unlearnt": (
+        "Too few decisions so far to learn from: the built-in probabilities are shown as they are.",
+        "Учиться пока не на чем, решений слишком мало: показываются встроенные вероятности.",
+    ),
+    "reliability.thresholds": (
+        "From {confirm} on we ask; from {auto} on a change may be made without asking, where the workspace allows it.",
+        "От {confirm} мы спрашиваем; от {auto} изменение может быть сделано без вопроса, если рабочее пространство это разрешает.",
+    ),
+    "reliability.away": (
+        "The matching service does not answer. Look at `planerka status`.",
+        "Сервис сопоставления не отвечает. Посмотрите `planerka status`.",
+    ),
     "listening": ("Listening…", "Идёт запись…"),
     "live_status": ("● {at} · {lag} s behind", "● {at} · отставание {lag} с"),
     "earlier": ("… and {count} turns before", "… и до того реплик: {count}"),

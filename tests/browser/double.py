@@ -21,6 +21,7 @@ from planerka.common.v1 import card_pb2, change_pb2, transcript_pb2
 from planerka.llm.v1 import llm_pb2
 from planerka.match.v1 import match_pb2
 from planerka.orchestrator.v1 import (
+    calibration_pb2,
     document_pb2,
     meeting_pb2,
     orchestrator_pb2,
@@ -28,8 +29,9 @@ from planerka.orchestrator.v1 import (
     proposal_pb2,
     workspace_pb2,
 )
+from scipy.stats import beta
 
-from mesh.errors import FailedPrecondition, InvalidArgument, NotFound, PlanerkaError, to_status
+from mesh.errors import FailedPrecondition, InvalidArgument, NotFound, NotReady, PlanerkaError, to_status
 from mesh.times import from_date, from_datetime, from_seconds
 
 BEGUN = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
@@ -67,6 +69,7 @@ class Double(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         self.proposals = _proposals(self.board, self.cards, self.turns)
         self.meetings = [self._meeting(MEETING, truth["title"])]
         self.people: list[workspace_pb2.WorkspacePerson] = []
+        self.calibration: calibration_pb2.GetCalibrationResponse | None = calibration()
         self.documents: list[tuple[document_pb2.AddDocumentConfig, bytes]] = []
         self.settings = workspace_pb2.WorkspaceSettings(
             workspace_id="wsp_default", language="ru", stale_after_meetings=3, stale_after_days=14
@@ -224,6 +227,11 @@ class Double(orchestrator_pb2_grpc.OrchestratorServiceServicer):
 
     def GoBack(self, request: Any, context: grpc.ServicerContext) -> Any:
         return orchestrator_pb2.GoBackResponse(meeting=self.meetings[0])
+
+    def GetCalibration(self, request: Any, context: grpc.ServicerContext) -> Any:
+        if self.calibration is None:
+            _abort(context, NotReady("The matching service does not answer.", reason="SERVICE_AWAY"))
+        return self.calibration
 
     def ListEvents(self, request: Any, context: grpc.ServicerContext) -> Any:
         return orchestrator_pb2.ListEventsResponse(events=self.events[::-1][: request.page_size or 100])
@@ -582,6 +590,24 @@ def _proposals(
         ),
     ]
     found[0].candidates.add(card_id="crd_a10", title="Ускорить холодный старт приложения", probability=0.07)
+    return found
+
+
+def calibration(*decided: tuple[int, int, int], **fields: Any) -> calibration_pb2.GetCalibrationResponse:
+    """Return the calibration of decisions: percent that was shown, decisions, and how many of them were approved."""
+    found = calibration_pb2.GetCalibrationResponse(
+        auto_threshold=0.94, confirm_threshold=0.5, wanted_precision=0.98, slope=1.0, **fields
+    )
+    for number in range(10):
+        bar = found.bins.add(lower=number / 10, upper=(number + 1) / 10, approved_high=1.0)
+        for shown, count, approved in decided:
+            if shown // 10 == number:
+                bar.count, bar.mean_probability, bar.approved_share = count, shown / 100, approved / count
+                bar.approved_low = float(beta.ppf(0.05, approved, count - approved + 1)) if approved else 0.0
+                bar.approved_high = float(beta.ppf(0.95, approved + 1, count - approved)) if approved < count else 1.0
+    found.decisions = sum(count for _, count, _ in decided)
+    gaps = sum(abs(count * shown / 100 - approved) for shown, count, approved in decided)
+    found.expected_calibration_error = gaps / max(found.decisions, 1)
     return found
 
 

@@ -11,8 +11,8 @@ from planerka.common.v1 import transcript_pb2
 from planerka.orchestrator.v1 import meeting_pb2, orchestrator_pb2, proposal_pb2
 from playwright.sync_api import Page, expect
 
-from mesh.times import from_seconds
-from tests.browser.double import Double
+from mesh.times import from_datetime, from_seconds
+from tests.browser.double import BEGUN, Double, calibration
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
@@ -112,6 +112,69 @@ def test_language_can_be_changed(visit: Visit, double: Double) -> None:
     page.locator(".st-key-language").get_by_text("English").click()
     expect(proposal(page, "prp_move").get_by_role("button", name="Approve", exact=True)).to_be_visible()
     expect(page.get_by_text("waits for decisions").first).to_be_visible()
+
+
+def reliability(page: Page) -> object:
+    part = page.locator(".st-key-reliability")
+    part.get_by_text("Можно ли верить нашим вероятностям?").click()
+    return part
+
+
+def test_reliability_shows_diagram_numbers_and_what_they_mean(visit: Visit, double: Double, tmp_path: Path) -> None:
+    decided = ((35, 3, 1), (65, 20, 17), (75, 24, 18), (85, 40, 34), (95, 60, 45))
+    learnt = {"learnt_error": 0.03, "fitted_at": from_datetime(BEGUN)}
+    double.calibration = calibration(*decided, **learnt)
+    double.calibration.shift = -0.6
+    page = visit(double.address)
+    expect(page.locator(".st-key-reliability")).to_be_visible()
+    expect(page.locator(".pk-table")).to_have_count(0)
+    part = reliability(page)
+    expect(part).to_contain_text("уверены на 90–100 % (всего 60), подтверждено 75 %")
+    expect(part).to_contain_text("Слишком уверены мы были на 90–100 %:")
+    expect(part).to_contain_text("Слишком осторожны мы были на 60–70 %:")
+    expect(part).to_contain_text("Решений о предложениях к существующим карточкам: 147.")
+    # The built-in log-odds of 90 % less 0.6.
+    expect(part).to_contain_text("то, что было бы 90 %, теперь показывается как 83 %")
+    rows = part.locator("tbody tr")
+    expect(rows).to_have_count(5)
+    expect(rows.nth(0)).to_have_text("90–100 %6075 %64–84 %завышаем")
+    expect(rows.nth(1)).to_contain_text("сходится")
+    expect(rows.nth(3)).to_contain_text("занижаем")
+    expect(rows.nth(4)).to_contain_text("мало")
+    points = part.locator("[data-testid=stVegaLiteChart] svg [aria-label*='Решений']")
+    expect(points).to_have_count(5)
+    heights = [box["y"] + box["height"] / 2 for box in (point.bounding_box() for point in points.all())]
+    lefts = [box["x"] + box["width"] / 2 for box in (point.bounding_box() for point in points.all())]
+    assert lefts == sorted(lefts)
+    assert heights.index(max(heights)) == 0
+    # The highest points are those of 85 % approved, at 65 and at 85 %.
+    assert heights[1] == pytest.approx(heights[3], abs=1)
+    assert min(heights) == pytest.approx(heights[1], abs=1)
+    expect(page.locator("[data-testid=stException]")).to_have_count(0)
+    shot = tmp_path / "reliability.png"
+    part.screenshot(path=shot)
+    assert shot.stat().st_size > 20_000
+
+
+def test_few_decisions_promise_nothing(visit: Visit, double: Double) -> None:
+    double.calibration = calibration((85, 2, 2), (95, 3, 1))
+    page = visit(double.address)
+    part = reliability(page)
+    expect(part).to_contain_text("Решений пока слишком мало, чтобы судить")
+    expect(part).to_contain_text("показываются встроенные вероятности")
+    expect(part.locator("tbody tr")).to_have_count(2)
+    expect(part).not_to_contain_text("сходится")
+    expect(part).not_to_contain_text("завышаем")
+
+
+def test_no_decision_and_no_matching_service_are_told(visit: Visit, double: Double) -> None:
+    page = visit(double.address)
+    part = reliability(page)
+    expect(part).to_contain_text("Решений пока нет.")
+    double.calibration = None
+    page.locator(".st-key-view").get_by_text("Журнал").click()
+    expect(part).to_contain_text("Сервис сопоставления не отвечает")
+    expect(page.get_by_text("Создана встреча")).to_be_visible()
 
 
 def test_a_live_meeting_refreshes_by_itself(visit: Visit, double: Double) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from planerka.orchestrator.v1 import proposal_pb2, workspace_pb2
 
-from tests.browser.double import BOARD, MEETING, Double
+from mesh.times import from_datetime
+from tests.browser.double import BEGUN, BOARD, MEETING, Double, calibration
 
 Run = Callable[..., Any]
 
@@ -339,3 +340,43 @@ def test_what_language_models_took_is_shown(planerka: Run) -> None:
     assert "prompt, not enforced" in out
     assert planerka("workspace", "usage", "--json").json["usage"][0]["calls"] in (3, "3")
     assert "No calls" in planerka("workspace", "usage", "--since", "2050-01-01").out
+
+
+def test_calibration_is_a_table_that_says_where_we_were_wrong(planerka: Run, double: Double) -> None:
+    double.calibration = calibration(
+        (35, 3, 1), (65, 20, 17), (85, 40, 34), (95, 60, 45), learnt_error=0.03, fitted_at=from_datetime(BEGUN)
+    )
+    double.calibration.shift = -0.6
+    done = planerka("calibration")
+    assert done.status == 0, done.err
+    rows = [" ".join(line.split()) for line in done.out.splitlines() if "–" in line]
+    assert rows == [
+        "90–100 % 60 75 % 64–84 % less than we said",
+        "80–90 % 40 85 % 73–93 % as we said",
+        "60–70 % 20 85 % 66–96 % more than we said",
+        "30–40 % 3 33 % 2–86 % too few to tell",
+    ]
+    assert "13 % as shown then, 3 % with what these decisions taught" in done.out
+    assert "what would have been 90 % is now shown as 83 %" in done.out
+    assert "From 50 % on we ask; from 94 % on" in done.out
+    russian = planerka("--language", "ru", "calibration").out
+    assert "реже, чем мы обещали" in russian
+    told = planerka("calibration", "--json").json
+    assert (told["decisions"], len(told["bins"]), told["bins"][9]["count"]) == (123, 10, 60)
+
+
+def test_few_decisions_and_none_are_told(planerka: Run, double: Double) -> None:
+    assert "No decisions so far" in planerka("calibration").out
+    double.calibration = calibration((95, 3, 1))
+    out = planerka("calibration").out
+    assert "Too few decisions so far (3)" in out
+    assert "the built-in probabilities are shown as they are" in out
+    assert "than we said" not in out
+
+
+def test_a_matching_service_that_is_away_is_not_taken_for_the_orchestrator(planerka: Run, double: Double) -> None:
+    double.calibration = None
+    done = planerka("calibration")
+    assert done.status == 1
+    assert "The matching service does not answer" in done.err
+    assert "No orchestrator" not in done.err
