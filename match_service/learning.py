@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 from scipy.stats import binom
 
 from match_service.weights import Scale
+from mesh.reliability import corrected
 
 FEWEST: Final = 20
 """Votes below which nothing is corrected."""
@@ -62,7 +63,7 @@ class Lesson:
         """Return the workspace's probability for a built-in one."""
         if self.scale == SAME:
             return built_in
-        return float(_logistic(self.scale.slope * _log_odds(np.array(built_in)) + self.scale.shift))
+        return corrected(min(max(built_in, _EDGE), 1.0 - _EDGE), self.scale.slope, self.scale.shift)
 
 
 NOTHING_LEARNT: Final = Lesson()
