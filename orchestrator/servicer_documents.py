@@ -16,10 +16,11 @@ from mesh.paging import decode_token, encode_token, page_size
 from orchestrator import journal
 from orchestrator.desk import Desk
 from orchestrator.documents import begin, finish, list_documents, receive, send, take_back
-from orchestrator.errors import DocumentNotFound, KeyReused, StreamOutOfOrder
+from orchestrator.errors import DocumentNotFound, KeyReused
 from orchestrator.rights import Caller, require
 from orchestrator.store import once, repeated
 from orchestrator.texts import say
+from orchestrator.uploads import first_with_config
 from orchestrator.workspaces import language_of
 
 __all__ = ["DocumentRpcs"]
@@ -44,12 +45,7 @@ class DocumentRpcs:
         """Add a document, or replace one."""
         del context
         requests = aiter(request_iterator)
-        first = await anext(requests, None)
-        if first is None or not first.HasField("config"):
-            raise StreamOutOfOrder(
-                "The first message must carry `config`.", violations=[Violation("config", "must come first")]
-            )
-        config, who = first.config, require(Role.ROLE_MEMBER)
+        config, who = (await first_with_config(requests)).config, require(Role.ROLE_MEMBER)
         workspace_id = who.workspace(config.workspace_id)
         upload = await receive(requests, config, self._desk.settings.max_document_bytes)
         async with self._desk.store.write() as session:

@@ -12,19 +12,19 @@ from planerka.orchestrator.v1.proposal_pb2 import EventKind
 from planerka.orchestrator.v1.workspace_pb2 import Role
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from mesh.errors import Violation
 from mesh.ids import derived_id
 from mesh.paging import decode_token, encode_token, page_size
 from mesh.times import to_seconds
 from orchestrator import journal
 from orchestrator.clients import answer
 from orchestrator.desk import Desk
-from orchestrator.errors import PersonNotFound, StreamOutOfOrder
+from orchestrator.errors import PersonNotFound
 from orchestrator.people import find_person, list_people, put_person, read_person, remove_person
 from orchestrator.rights import Caller, require
 from orchestrator.store import once
 from orchestrator.texts import say
 from orchestrator.tokens import create_token, list_tokens, revoke_token
+from orchestrator.uploads import first_with_config
 from orchestrator.voices import forward_sample, require_own
 from orchestrator.workspaces import language_of, read_settings, write_settings
 
@@ -97,11 +97,7 @@ class PeopleRpcs:
         """Learn a person's voice."""
         del context
         requests = aiter(request_iterator)
-        first = await anext(requests, None)
-        if first is None or not first.HasField("config"):
-            raise StreamOutOfOrder(
-                "The first message must carry `config`.", violations=[Violation("config", "must come first")]
-            )
+        first = await first_with_config(requests)
         who = require(Role.ROLE_VIEWER)
         workspace_id = who.workspace(first.config.workspace_id)
         person_id = first.config.person_id

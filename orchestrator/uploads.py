@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path, PurePath
+from typing import TypeVar
 
+from google.protobuf.message import Message
 from planerka.orchestrator.v1.meeting_pb2 import MeetingConfig, MeetingSource
 from planerka.orchestrator.v1.orchestrator_pb2 import ImportConfig, ImportFormat, ImportMeetingRequest
 from sqlalchemy.exc import IntegrityError
@@ -23,9 +25,24 @@ from orchestrator.rights import Caller
 from orchestrator.tables import AudioSegmentRow, MeetingRow
 from orchestrator.transcripts import replace_turns
 
-__all__ = ["import_meeting"]
+__all__ = ["first_with_config", "import_meeting"]
 
+T = TypeVar("T", bound=Message)
 _HEAD = 64 << 10
+
+
+async def first_with_config(requests: AsyncIterator[T]) -> T:
+    """Take the first message of a stream whose further ones carry the file.
+
+    Raises:
+        StreamOutOfOrder: There is none, or it is no config.
+    """
+    first = await anext(requests, None)
+    if first is None or not first.HasField("config"):
+        raise StreamOutOfOrder(
+            "The first message must carry `config`.", violations=[Violation("config", "must come first")]
+        )
+    return first
 
 
 async def import_meeting(desk: Desk, who: Caller, requests: AsyncIterator[ImportMeetingRequest]) -> MeetingRow:
@@ -40,12 +57,7 @@ async def import_meeting(desk: Desk, who: Caller, requests: AsyncIterator[Import
         BoardMissing: It names a board that does not exist.
         Exhausted: It is too large.
     """
-    first = await anext(aiter(requests), None)
-    if first is None or not first.HasField("config"):
-        raise StreamOutOfOrder(
-            "The first message must carry `config`.", violations=[Violation("config", "must come first")]
-        )
-    config = first.config
+    config = (await first_with_config(aiter(requests))).config
     async with desk.store.read() as session:
         known = await find_by_key(session, who, config.meeting)
     if known is not None:
