@@ -195,6 +195,11 @@ class Errors(AroundInterceptor):
 
 def _passed_on(error: RemoteError) -> PlanerkaError:
     """Keep code and reason of an error from deeper in the mesh, so that the caller sees the cause."""
+    if error.code is grpc.StatusCode.UNAVAILABLE and error.reason == error.code.name:
+        # No service wrote this, but a channel that reached none: as it came, it would read as if nobody stood at this door.
+        return NotReady(
+            "A service that this needs does not answer; `planerka status` tells which.", reason="SERVICE_AWAY"
+        )
     passed = PlanerkaError(
         error.message,
         reason=error.reason,

@@ -30,8 +30,6 @@ PlanerkaError
 │   └── CardChanged           CARD_CHANGED
 ├── PermissionDenied
 │   └── RoleMissing           ROLE_MISSING
-├── NotReady
-│   └── ServiceAway           SERVICE_AWAY
 └── Unauthenticated
     └── TokenInvalid          TOKEN_INVALID
 
@@ -46,7 +44,6 @@ from mesh.errors import (
     FailedPrecondition,
     InvalidArgument,
     NotFound,
-    NotReady,
     PermissionDenied,
     Unauthenticated,
 )
@@ -69,7 +66,6 @@ __all__ = [
     "PersonNotFound",
     "ProposalNotFound",
     "RoleMissing",
-    "ServiceAway",
     "SpeakerNotFound",
     "StepFailed",
     "StreamNotFound",
@@ -217,12 +213,6 @@ class RoleMissing(PermissionDenied):
     """The person does not have the role that this needs."""
 
     default_reason = "ROLE_MISSING"
-
-
-class ServiceAway(NotReady):
-    """A service behind the orchestrator, without which it cannot answer, does not answer itself."""
-
-    default_reason = "SERVICE_AWAY"
 
 
 class TokenInvalid(Unauthenticated):

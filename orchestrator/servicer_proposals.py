@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-import grpc
 from planerka.llm.v1 import llm_pb2
 from planerka.match.v1 import match_pb2
 from planerka.orchestrator.v1 import calibration_pb2
@@ -13,14 +12,14 @@ from planerka.orchestrator.v1 import orchestrator_pb2 as pb
 from planerka.orchestrator.v1.proposal_pb2 import Verdict
 from planerka.orchestrator.v1.workspace_pb2 import Role
 
-from mesh.errors import InvalidArgument, RemoteError, Violation
+from mesh.errors import InvalidArgument, Violation
 from mesh.paging import decode_token, encode_token, page_size
 from mesh.times import now
 from orchestrator import journal
 from orchestrator.clients import answer, answers
 from orchestrator.decisions import Choice, check_right, decide, snapshot_for
 from orchestrator.desk import Desk
-from orchestrator.errors import EditInvalid, ServiceAway
+from orchestrator.errors import EditInvalid
 from orchestrator.meetings import read_row as read_meeting
 from orchestrator.people import list_people
 from orchestrator.proposals import list_rows, message, read_row
@@ -109,13 +108,7 @@ class ProposalRpcs:
         del context
         workspace_id = require(Role.ROLE_VIEWER).workspace(request.workspace_id)
         asked = match_pb2.GetCalibrationRequest(workspace_id=workspace_id)
-        try:
-            found: match_pb2.GetCalibrationResponse = await answer(self._desk.services.match.GetCalibration(asked))
-        except RemoteError as error:
-            if error.code is not grpc.StatusCode.UNAVAILABLE:
-                raise
-            # As it came, the error would read as if nobody stood at this door.
-            raise ServiceAway("The matching service does not answer; `planerka status` tells how it is.") from error
+        found: match_pb2.GetCalibrationResponse = await answer(self._desk.services.match.GetCalibration(asked))
         return calibration_pb2.GetCalibrationResponse(
             bins=found.bins,
             decisions=found.decisions,

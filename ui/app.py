@@ -50,7 +50,7 @@ def main() -> None:
     try:
         _page(orchestrator, texts)
     except RemoteError as error:
-        if error.code.name == "UNAVAILABLE":
+        if error.reason == "UNAVAILABLE":
             st.error(texts("unreachable", address=orchestrator.address))
         else:
             st.error(f"{error.message} [{error.reason}]")
@@ -238,7 +238,7 @@ def _reliability(orchestrator: Orchestrator, texts: Texts) -> None:
         try:
             found = orchestrator.calibration()
         except RemoteError as error:
-            if error.reason != "SERVICE_AWAY":
+            if error.code.name != "UNAVAILABLE" or error.reason == "UNAVAILABLE":
                 raise
             st.caption(texts("reliability.away"))
             return

@@ -55,6 +55,15 @@ async def test_an_error_from_deeper_in_the_mesh_is_passed_on(small, client):
     assert (error.code, error.reason, error.metadata) == (C.NOT_FOUND, "CARD_NOT_FOUND", {"cardId": "7"})
 
 
+async def test_a_service_out_of_reach_is_not_taken_for_the_one_that_was_called(small, client):
+    small.board.handler = raising(RemoteError(C.UNAVAILABLE, "UNAVAILABLE", "failed to connect to ipv4:10.0.0.7:1"))
+    error = await refused(client.card())
+    assert (error.code, error.reason) == (C.UNAVAILABLE, "SERVICE_AWAY")
+    assert "10.0.0.7" not in error.message
+    small.board.handler = raising(RemoteError(C.UNAVAILABLE, "NOT_READY", "models are being opened"))
+    assert (await refused(client.card())).reason == "NOT_READY"
+
+
 async def test_an_unexpected_error_is_internal_and_tells_nothing(small, client):
     small.board.handler = raising(ValueError("the password is 12345"))
     error = await refused(client.card())
