@@ -11,7 +11,7 @@ from pathlib import Path
 import grpc
 from planerka.asr.v1 import asr_pb2, asr_pb2_grpc
 
-from asr_service.engine import load_engine
+from asr_service.engine import Engine, load_engine
 from asr_service.inference import InferenceThread
 from asr_service.known_voices import KnownVoices
 from asr_service.servicer import AsrServicer, Rooms, stream_parts
@@ -66,6 +66,7 @@ class AsrHosted:
             settings.max_hours * 3600,
             settings.max_load,
             settings.finished_minutes * 60,
+            drafts=settings.draft_streams if settings.draft_streams >= 0 else _drafts(engine, settings),
         )
         build = partial(stream_parts, engine, settings, voices)
         streams = StreamTable(self._work / "streams", inference, limits, build)
@@ -97,6 +98,13 @@ class AsrHosted:
             await asyncio.to_thread(rooms.inference.close)
             await rooms.voices.close()
             await asyncio.to_thread(shutil.rmtree, rooms.folder, ignore_errors=True)
+
+
+def _drafts(engine: Engine, settings: AsrSettings) -> int:
+    """How many streams the hardware gives time for drafts; two cores carry five streams beside one."""
+    if engine.speech.device != "cpu":
+        return settings.max_streams
+    return max((settings.threads or len(os.sched_getaffinity(0))) // 2, 1)
 
 
 def _fresh_folder(folder: Path) -> None:

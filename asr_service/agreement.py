@@ -2,7 +2,8 @@
 
 LocalAgreement-2 (Liu et al. 2020, https://arxiv.org/abs/2005.11185; Macháček et al. 2023, https://arxiv.org/abs/2307.14743): the
 words on which two passes in a row agree from their beginning are stable. Stable words are given to the model as known, so each
-pass decodes only what is new; where the audio gets long, its beginning is left behind at the end of a stable word.
+pass decodes only what is new; where the audio gets long, its beginning is left behind at the end of a stable word. Careful
+passes (`draft`) take over what is older than some seconds.
 """
 
 import re
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from asr_service.audio import SAMPLE_RATE
 from asr_service.transcriber import Word
 
-__all__ = ["Agreement"]
+__all__ = ["Agreement", "plain"]
 
 _LONGEST_WINDOW = 9.0
 """Seconds; with the silence behind it this is the shortest length that the model decodes well, and the cheapest."""
@@ -20,6 +21,10 @@ _KEPT = 3.0
 _STUCK_WINDOW = 14.0
 """Seconds after which the beginning is left behind although no word in it is stable."""
 _PAUSE = 0.2
+_OVERLAP = 0.1
+"""Seconds by which two passes may disagree about where a word begins."""
+_SAME_WORD = 0.8
+"""Seconds within which the same text is the same word."""
 
 
 class Agreement:
@@ -29,25 +34,20 @@ class Agreement:
         """`start` is the first sample of the stretch."""
         self.start = start
         """First sample that the next pass has to hear."""
-        self._marks = [(start, 0)]
-        self._left: list[Word] = []
+        self.settled: list[Word] = []
+        """The words before it."""
         self._stable: list[Word] = []
         self._tail: list[Word] = []
 
     @property
     def words(self) -> list[Word]:
         """All words, as of the last pass."""
-        return [*self._left, *self._stable, *self._tail]
+        return [*self.settled, *self._stable, *self._tail]
 
     @property
     def stable_words(self) -> int:
         """How many of the words, from the beginning, will stay."""
-        return len(self._left) + len(self._stable)
-
-    @property
-    def before(self) -> str:
-        """What was said in this stretch before the window."""
-        return _text(self._left)
+        return len(self.settled) + len(self._stable)
 
     @property
     def known(self) -> list[str]:
@@ -59,7 +59,7 @@ class Agreement:
         reached = self._stable[-1].start if self._stable else 0.0
         agreed = 0
         for before, now in zip(self._tail, words, strict=False):
-            if _plain(before.text) != _plain(now.text):
+            if plain(before.text) != plain(now.text):
                 break
             agreed += 1
         self._stable += words[:agreed]
@@ -67,23 +67,22 @@ class Agreement:
         if (end - self.start) / SAMPLE_RATE > _LONGEST_WINDOW:
             self._leave_behind(end)
 
-    def resume_from(self, earliest: int) -> tuple[int, int]:
-        """Where a careful pass begins that may not begin before sample `earliest`, and how many words stand before that."""
-        return next((mark for mark in self._marks if mark[0] >= earliest), self._marks[-1])
-
-    def settle(self, words: Sequence[Word], kept: int, place: int) -> None:
-        """Takes the words of a careful pass behind the first `kept` ones; it heard up to `place`, where nobody speaks."""
-        self._left, self._stable, self._tail = [*self.words[:kept], *words], [], []
-        self._marks.append((place, len(self._left)))
+    def settle(self, words: Sequence[Word], place: int) -> None:
+        """A careful pass found `words` before sample `place`; what the quick ones heard behind it stays."""
+        known, stable = self.words, self.stable_words
+        first = _behind(known, words, place / SAMPLE_RATE)
+        self.settled = list(words)
+        self._stable = known[first:stable]
+        self._tail = known[max(first, stable) :]
         self.start = place
 
     def _leave_behind(self, end: int) -> None:
         cut = self._cut(end / SAMPLE_RATE - _KEPT)
         if cut:
             following = [*self._stable[cut:], *self._tail]
-            self._left += self._stable[:cut]
+            self.settled += self._stable[:cut]
             self._stable = self._stable[cut:]
-            place = self._left[-1].end
+            place = self.settled[-1].end
             if following:
                 place = (place + max(place, following[0].start)) / 2
             self.start = max(self.start, int(place * SAMPLE_RATE))
@@ -91,7 +90,7 @@ class Agreement:
             # Passes that never agree, as over laughter; what they found last stands for the part that is left.
             place = end / SAMPLE_RATE - _KEPT
             words = [*self._stable, *self._tail]
-            self._left += [word for word in words if word.end <= place]
+            self.settled += [word for word in words if word.end <= place]
             self._stable, self._tail = [], []
             self.start = int(place * SAMPLE_RATE)
 
@@ -108,9 +107,20 @@ class Agreement:
         return (good or ended or [0])[-1]
 
 
-def _text(words: Sequence[Word]) -> str:
-    return " ".join(word.text for word in words)
+def _behind(known: Sequence[Word], settled: Sequence[Word], place: float) -> int:
+    """How many of the known words are settled now: up to the same word, else by time, which is the less exact of the two."""
+    if settled:
+        last = settled[-1]
+        same = [
+            number
+            for number, word in enumerate(known)
+            if plain(word.text) == plain(last.text) and abs(word.end - last.end) < _SAME_WORD
+        ]
+        if same:
+            return min(same, key=lambda number: abs(known[number].end - last.end)) + 1
+    return next((number for number, word in enumerate(known) if word.start >= place - _OVERLAP), len(known))
 
 
-def _plain(word: str) -> str:
+def plain(word: str) -> str:
+    """A word as it is compared: without case, punctuation, and the dots of «ё»."""
     return re.sub(r"[^\w]+", "", word.lower()).replace("ё", "е")

@@ -2,13 +2,18 @@
 
 import re
 import zlib
+from collections.abc import Sequence
 
-__all__ = ["echoes", "is_ghost", "is_loop", "without_loop"]
+__all__ = ["echoes", "is_ghost", "is_loop", "spoken_once", "without_loop"]
 
 _MOST_COMPRESSION = 2.4
 """OpenAI's own limit for text of one window: prose compresses about 1.5 to 2 times."""
 _REPEATS = 4
 """People say a word three times ("нет, нет, нет"), hardly ever a phrase four times."""
+_QUICKEST = 0.08
+"""Seconds that a word of a phrase takes at least, on average."""
+_LONGEST_REPEAT = 20
+"""Words."""
 _SHORT_WORDS = {"ха", "ха-ха", "ла", "ha", "haha", "la", "no", "yeah", "нет", "да"}
 
 _GHOSTS = (
@@ -84,6 +89,29 @@ def without_loop(words: list[str]) -> list[int]:
                 break
         else:
             kept.append(place)
+            place += 1
+    return kept
+
+
+def spoken_once(words: Sequence[tuple[str, float, float]]) -> list[int]:
+    """Indexes of the words (text, start, end in seconds) to keep so that no phrase is said again in no time.
+
+    A model that has reached the end of its audio says the last sentence again; alignment then finds no sound for one of the two.
+    """
+    plain = [" ".join(_words(text)) for text, _, _ in words]
+    kept = list(range(len(words)))
+    place = 0
+    while place < len(kept):
+        for size in range(2, min((len(kept) - place) // 2, _LONGEST_REPEAT) + 1):
+            first, second = kept[place : place + size], kept[place + size : place + 2 * size]
+            if [plain[index] for index in first] != [plain[index] for index in second]:
+                continue
+            spoken = [words[part[-1]][2] - words[part[0]][1] for part in (first, second)]
+            if min(spoken) < size * _QUICKEST:
+                unsaid = first if spoken[0] < spoken[1] else second
+                kept = [index for index in kept if index not in unsaid]
+                break
+        else:
             place += 1
     return kept
 

@@ -109,6 +109,8 @@ class StreamJournal:
         self.stream_id = folder.name
         self.token_hash = str(head["token_sha256"])
         self.config = asr_pb2.StreamConfig.FromString(base64.b64decode(head["config"]))
+        self.drafts = bool(head.get("drafts", False))
+        """Whether the stream gets drafts; kept, for its final words depend on it."""
         self._input = _Log(folder / "input.log")
         try:
             self._input.lock()
@@ -119,13 +121,16 @@ class StreamJournal:
         self._answers = _Log(folder / "answers.log")
 
     @classmethod
-    def create(cls, root: Path, stream_id: str, token: str, config: asr_pb2.StreamConfig) -> Self:
+    def create(
+        cls, root: Path, stream_id: str, token: str, config: asr_pb2.StreamConfig, *, drafts: bool = False
+    ) -> Self:
         """A new stream; OSError where it cannot be written."""
         folder = root / stream_id
         folder.mkdir(mode=0o700)
         head = {
             "token_sha256": token_hash(token),
             "config": base64.b64encode(config.SerializeToString(deterministic=True)).decode(),
+            "drafts": drafts,
         }
         partial = folder / "stream.json.partial"
         partial.write_text(json.dumps(head), encoding="utf-8")

@@ -3,7 +3,8 @@
 A stretch of speech ends with a pause, or is cut where speech is least probable when it gets long. While it goes on, passes over
 it give provisional and stable words; when it has ended it is transcribed as a whole and FINAL. Final words and speakers depend
 on the audio alone: all of their work happens at fixed places of the recording, however the audio came and however busy the
-service was. Passes happen when there is time for them.
+service was. So do careful passes over running speech, whose words the final ones rest on, in a recording that has been promised
+the time for them; all other passes happen when there is time.
 
 All methods are generators that run on the inference thread. They yield events, questions to the speech model (and are sent its
 phrases), and None where other recordings may take their turn.
@@ -22,6 +23,7 @@ from asr_service.agreement import Agreement
 from asr_service.audio import SAMPLE_RATE, AudioSource, Samples
 from asr_service.complaints import PoorAudio, too_many_speakers
 from asr_service.diarization import Diarization, Span
+from asr_service.draft import Draft, reconciled
 from asr_service.engine import Engine
 from asr_service.identification import EnrolledVoice, VoiceMatch, identify
 from asr_service.language_check import LanguageCheck
@@ -56,17 +58,10 @@ _LONGEST_STRETCH = 24.0
 """Seconds; shorter ones are cut in the middle of sentences more often, and the words beside a cut are misheard (measured)."""
 _SHORTEST_PASS = 0.5
 """Seconds of speech before the first pass over a stretch."""
-_BREATH = 0.2
-"""Seconds of silence inside a stretch in which a careful pass has time."""
-_CAREFUL_AFTER = 2.0
-"""Seconds of new speech that are worth a careful pass, which corrects what the quick ones misheard: their words stand on
-less context than the final ones, and about one in twelve would change only at the end of the stretch."""
 _SPEAKER_STEP = 4 * _BLOCK
 """Samples between two looks at who speaks."""
 _JUDGED = 3 * SAMPLE_RATE
 """Samples of speech from which audio can be judged."""
-_CAREFUL_WINDOW = 14 * SAMPLE_RATE
-"""Samples that a careful pass hears at most: longer ones would hold up the quick passes."""
 _GUESS_STEP = 2 * SAMPLE_RATE
 _REVISED_TURNS = 200
 """Turns whose speakers are looked at again while the recording goes on; all are at its end."""
@@ -87,10 +82,13 @@ class LiveRecognition:
         task: Task,
         interim_seconds: float | None,
         enrolled: Callable[[], Sequence[EnrolledVoice]] = tuple,
+        *,
+        drafts: bool = False,
     ) -> None:
         """`interim_seconds` is the least audio between two passes over running speech, None for no passes.
 
-        `enrolled` tells at any moment whose voices may be recognised.
+        `enrolled` tells at any moment whose voices may be recognised. With `drafts` words become stable sooner and change less,
+        for about a tenth of a second of work more for each second of speech.
 
         Raises:
             UnknownLanguage: The model does not know the language of the task.
@@ -98,6 +96,7 @@ class LiveRecognition:
         self._recording = recording
         self._task = task
         self._interim = interim_seconds
+        self._drafts = drafts
         self._transcriber = Transcriber(engine.speech.languages, task.language, task.hot_words)
         self._stream = engine.detector.stream()
         self._endpointer = Endpointer(replace(engine.vad, min_silence=_SILENCE, padding=_PADDING))
@@ -121,6 +120,8 @@ class LiveRecognition:
         self._closed = 0
         self._closing: int | None = None
         self._flushes: list[int] = []
+        self._draft: Draft | None = None
+        self._settled = False
         self._agreement: Agreement | None = None
         self._passed = 0
         self._open_revision = 0
@@ -207,6 +208,8 @@ class LiveRecognition:
                 yield SpeechPaused(min(region.end, self._heard) / SAMPLE_RATE)
             if since is not None and self._endpointer.frames * FRAME - since > _LONGEST_STRETCH * SAMPLE_RATE:
                 yield from self._cut(since)
+        if self._drafts:
+            yield from self._write_draft()
         if self._speakers is not None and end // _SPEAKER_STEP > start // _SPEAKER_STEP:
             yield from self._speakers.advance(self._voice.values)
         yield None
@@ -234,6 +237,8 @@ class LiveRecognition:
         if end > start:
             audio, voiced = self._recording.read(start, end), partial(voiced_seconds, self._voice.values)
             words = yield from self._transcriber.transcribe(audio, start / SAMPLE_RATE, voiced)
+            if self._drafts and self._draft is not None:
+                words = reconciled(words, self._draft.words_before(end))
             yield from self._complain(audio)
         spans: tuple[Span, ...] = ()
         spoken = [SpokenWord(word, ()) for word in words]
@@ -255,7 +260,10 @@ class LiveRecognition:
                 len(self._turns), self._open_revision + 1, final=True, turn=turn, stable_words=len(turn.words)
             )
             self._open_revision = 0
+        goes_on = self._draft is not None and self._endpointer.running_since is not None
+        self._draft = self._draft.behind(end) if self._draft is not None and goes_on else None
         self._agreement = None
+        self._settled = False
         self._closing = None
         if self._speakers is not None:
             yield Timeline(spans, start / SAMPLE_RATE, end / SAMPLE_RATE)
@@ -308,35 +316,58 @@ class LiveRecognition:
         if changes:
             yield Revised(tuple(changes))
 
+    def _write_draft(self) -> LiveWork:
+        """Listens carefully to what is new of the running stretch, when enough of it is."""
+        since = self._endpointer.running_since
+        if since is None:
+            return
+        if self._draft is None:
+            self._draft = Draft(max(since, self._closed))
+        draft, silence = self._draft, self._endpointer.silence
+        if not draft.due(self._heard, silence, seldom=not self._drafts):
+            return
+        begin, kept = draft.window(self._heard)
+        audio, voiced = self._recording.read(begin, self._heard), partial(voiced_seconds, self._voice.values)
+        before, start = draft.words[:kept], begin / SAMPLE_RATE
+        words = yield from self._transcriber.draft(audio, start, before, voiced, lasting=self._drafts)
+        draft.settle(words, kept, self._heard, silence)
+        if self._agreement is None:
+            self._agreement = Agreement(draft.place)
+        self._agreement.settle(draft.words, draft.place)
+        self._passed = self._heard
+        self._settled = True
+
     def _pass(self) -> LiveWork:
         """Listens to the running stretch, when enough of it is new and nothing more urgent waits."""
         since = self._endpointer.running_since
         if self._interim is None or since is None:
             return
-        start = max(since, self._closed)
         if self._agreement is None:
+            start = max(since, self._closed)
             self._agreement = Agreement(start)
+            if self._draft is not None:
+                self._agreement.settle(self._draft.words, self._draft.place)
             self._passed = start + int(max(_SHORTEST_PASS - self._interim, 0.0) * SAMPLE_RATE)
         agreement = self._agreement
-        waiting = self._recording.samples - self._heard
-        fresh = (self._heard - agreement.start) / SAMPLE_RATE
-        careful = self._endpointer.silence >= _BREATH * SAMPLE_RATE and fresh >= _CAREFUL_AFTER
-        due = careful or self._heard - self._passed >= self._interim * SAMPLE_RATE
-        if not due or waiting > _CAUGHT_UP * SAMPLE_RATE:
+        caught_up = self._recording.samples - self._heard <= _CAUGHT_UP * SAMPLE_RATE
+        if caught_up and not self._drafts:
+            yield from self._write_draft()
+        if self._settled:
+            # Not sooner: what was told already when the recording is listened to again may be final by now.
+            self._settled = False
+            yield from self._tell(agreement)
+        if not caught_up or self._heard - self._passed < self._interim * SAMPLE_RATE:
             return
         self._passed = self._heard
-        if careful:
-            begin, kept = agreement.resume_from(self._heard - _CAREFUL_WINDOW)
-            audio = self._recording.read(begin, self._heard)
-            before = " ".join(word.text for word in agreement.words[:kept])
-            words = yield from self._transcriber.listen(audio, begin / SAMPLE_RATE, before, fast=False)
-            agreement.settle(words, kept, self._heard - self._endpointer.silence // 2)
-        else:
-            audio = self._recording.read(agreement.start, self._heard)
-            words = yield from self._transcriber.listen(
-                audio, agreement.start / SAMPLE_RATE, agreement.before, agreement.known
-            )
-            agreement.take(words, self._heard)
+        audio = self._recording.read(agreement.start, self._heard)
+        words = yield from self._transcriber.listen(
+            audio, agreement.start / SAMPLE_RATE, agreement.settled, agreement.known
+        )
+        agreement.take(words, self._heard)
+        yield from self._tell(agreement)
+
+    def _tell(self, agreement: Agreement) -> Iterator[LiveEvent]:
+        """The running stretch as it is known now, with speakers."""
         words = agreement.words
         if not words:
             return
@@ -345,7 +376,7 @@ class LiveRecognition:
             if not self._open_revision or self._heard - self._guessed >= _GUESS_STEP:
                 # Who speaks changes seldom, and the answer costs about as much as a pass.
                 self._guessed = self._heard
-                self._guess = self._speakers.guess(start / SAMPLE_RATE, self._heard / SAMPLE_RATE)
+                self._guess = self._speakers.guess(words[0].start, self._heard / SAMPLE_RATE)
             spoken = attribute_words(words, self._guess)
         self._open_revision += 1
         turn = Turn(most_heard(spoken), tuple(spoken))

@@ -37,8 +37,16 @@ _CAUGHT_UP = SAMPLE_RATE + CONTEXT * FRAME
 class LiveChannels:
     """The recogniser of one live recording with a speaker a channel, which another thread appends to."""
 
-    def __init__(self, engine: Engine, recording: ChannelRecording, task: Task, interim_seconds: float | None) -> None:
-        """`interim_seconds` is the least audio between two passes over running speech, None for no passes.
+    def __init__(
+        self,
+        engine: Engine,
+        recording: ChannelRecording,
+        task: Task,
+        interim_seconds: float | None,
+        *,
+        drafts: bool = False,
+    ) -> None:
+        """`interim_seconds` and `drafts` are those of `LiveRecognition`.
 
         Raises:
             UnknownLanguage: The model does not know the language of the task.
@@ -47,6 +55,7 @@ class LiveChannels:
         self._recording = recording
         self._task = task
         self._interim = interim_seconds
+        self._drafts = drafts
         self._own = OwnChannels(recording)
         # How many channels there are may show only with the first sound, but there is at least one.
         self._channels = [self._open(0)]
@@ -95,7 +104,8 @@ class LiveChannels:
 
     def _open(self, number: int) -> "_Channel":
         alone = replace(self._task, diarize=False)
-        recognition = LiveRecognition(self._engine, self._own.channel(number), alone, self._interim)
+        audio = self._own.channel(number)
+        recognition = LiveRecognition(self._engine, audio, alone, self._interim, drafts=self._drafts)
         return _Channel(number, recognition, Endpointer(replace(self._engine.vad, padding=TIMELINE_PADDING)))
 
     def _listen(self) -> LiveWork:

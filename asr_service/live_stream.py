@@ -59,6 +59,8 @@ class LiveStream:
         self.stream_id = parts.journal.stream_id
         self.folder = parts.journal.folder
         self.workspace_id = parts.journal.config.recognition.workspace_id
+        self.drafts = parts.journal.drafts
+        """Whether the stream gets drafts, which take their time from others."""
         self.next_sequence = 1
         self.connection = 0
         """Number of the connection that owns the stream; 0 before the first."""

@@ -240,11 +240,11 @@ def stream_parts(engine: Engine, settings: AsrSettings, voices: KnownVoices, jou
     if task.by_channel:
         apart = MultiChannelConverter(*encoded)
         channels = ChannelRecording(journal.audio)
-        return StreamParts(journal, channels, apart, LiveChannels(engine, channels, task, interim), engine.speech)
+        by_channel = LiveChannels(engine, channels, task, interim, drafts=journal.drafts)
+        return StreamParts(journal, channels, apart, by_channel, engine.speech)
     recording = Recording(journal.audio)
-    recognition = LiveRecognition(
-        engine, recording, task, interim, partial(voices.now, config.recognition.workspace_id)
-    )
+    enrolled = partial(voices.now, config.recognition.workspace_id)
+    recognition = LiveRecognition(engine, recording, task, interim, enrolled, drafts=journal.drafts)
     return StreamParts(journal, recording, open_converter(*encoded), recognition, engine.speech)
 
 

@@ -70,6 +70,12 @@ class AsrSettings(Section):
     )
     max_hours: float = Field(6.0, gt=0, description="Longest recording in hours that is accepted.")
     max_streams: int = Field(8, ge=1, description="Live streams at once.")
+    draft_streams: int = Field(
+        -1,
+        ge=-1,
+        description="Live streams at once whose words become stable sooner and change less, for more work; "
+        "-1 for one for every two processor cores, and for all on a GPU.",
+    )
     resume_minutes: float = Field(10.0, gt=0, description="Minutes for which a broken live stream can be resumed.")
     finished_minutes: float = Field(
         2.0,

@@ -69,6 +69,8 @@ class StreamLimits:
     """Share of the time that all streams together may take."""
     finished_window: float = 120.0
     """For how long a client that missed the end of a stream can come back for it."""
+    drafts: int = 0
+    """Streams at once that get drafts."""
 
 
 @dataclass(frozen=True)

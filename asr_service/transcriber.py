@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from asr_service.audio import SAMPLE_RATE, Samples
 from asr_service.errors import UnknownLanguage
-from asr_service.guard import echoes, is_ghost, is_loop, without_loop
+from asr_service.guard import echoes, is_ghost, is_loop, spoken_once, without_loop
 from asr_service.vad import FRAME, Region
 
 __all__ = [
@@ -42,6 +42,8 @@ _SURE_LANGUAGE = 0.7
 _PROMPT_WORDS = 40
 _PROMPT_SECONDS = 10.0
 """What was said earlier than this before a chunk is no prompt for it."""
+_DRAFT_BEAM = 3
+"""Hypotheses of a draft, which must not keep the words of others waiting."""
 _SKIPPED = 1.0
 """Seconds of speech without words that were left out rather than misheard."""
 _MARGIN = 0.2
@@ -80,6 +82,8 @@ class DecodingTask:
     """Second try after a loop: repetitions are made expensive."""
     fast: bool = False
     """Greedy."""
+    beam: int = 0
+    """Hypotheses kept at most; 0 for as many as the model was told to keep."""
     lasting: bool = True
     """Whether the words will be final."""
 
@@ -165,32 +169,51 @@ class Transcriber:
 
     def transcribe(self, audio: Samples, start: float, voiced: Voiced) -> Generator[Decoding, list[Phrase], list[Word]]:
         """The final words of a chunk that starts `start` seconds into the recording."""
-        end = start + len(audio) / SAMPLE_RATE
         words = yield from self._decoded(audio, start, [])
-        # Whisper sometimes leaves out the beginning, the end or a sentence; where people speak without words, it is asked again.
-        for since, until in _skipped(words, start, end, voiced):
-            before = [word for word in words if word.end <= since + _MARGIN]
-            first, last = max(since - _MARGIN, start), min(until + _MARGIN, end)
-            rest = audio[int((first - start) * SAMPLE_RATE) : int((last - start) * SAMPLE_RATE)]
-            found = yield from self._decoded(rest, first, before)
-            found = [word for word in found if since <= (word.start + word.end) / 2 <= until]
-            words = [*before, *found, *words[len(before) :]]
+        words = yield from self._completed(words, audio, start, voiced)
         self._heard.update(word.language for word in words)
         self._said = [*self._said, *words][-_PROMPT_WORDS:]
         return words
 
     def listen(
-        self, audio: Samples, start: float, before: str = "", known: Sequence[str] = (), *, fast: bool = True
+        self, audio: Samples, start: float, before: Sequence[Word] = (), known: Sequence[str] = ()
     ) -> Generator[Decoding, list[Phrase], list[Word]]:
-        """The words behind the `known` ones of a chunk that goes on, for now.
+        """The words behind the `known` ones of a chunk that goes on, quickly and for now.
 
         `known` words stand at its beginning; `before` was said in the same stretch before it. Teaches this transcriber nothing.
         """
-        prompt = f"{self._prompt(start)} {before}".strip()
-        task = DecodingTask(self._language, self._hot_words, prompt, " ".join(known), fast=fast, lasting=False)
+        prompt = self._prompt(start, before)
+        task = DecodingTask(self._language, self._hot_words, prompt, " ".join(known), fast=True, lasting=False)
         phrases = yield from self._in_its_language(audio, task)
         fresh = [_said_once(replace(phrase, words=phrase.words[len(known) :])) for phrase in phrases]
         return _placed(fresh, start, start + len(audio) / SAMPLE_RATE)
+
+    def draft(
+        self, audio: Samples, start: float, before: Sequence[Word], voiced: Voiced, *, lasting: bool = True
+    ) -> Generator[Decoding, list[Phrase], list[Word]]:
+        """The words of a part of a chunk that goes on, carefully; `before` was said in the same stretch before it.
+
+        Teaches this transcriber nothing. `lasting` tells whether final words may rest on these.
+        """
+        prompt = self._prompt(start, before)
+        task = DecodingTask(self._language, self._hot_words, prompt, beam=_DRAFT_BEAM, lasting=lasting)
+        phrases = yield from self._in_its_language(audio, task)
+        words = _placed([_said_once(phrase) for phrase in phrases], start, start + len(audio) / SAMPLE_RATE)
+        return (yield from self._completed(words, audio, start, voiced, before)) if lasting else words
+
+    def _completed(
+        self, words: list[Word], audio: Samples, start: float, voiced: Voiced, earlier: Sequence[Word] = ()
+    ) -> Generator[Decoding, list[Phrase], list[Word]]:
+        """Asks again where people speak without words: Whisper leaves out the beginning, the end or a sentence now and then."""
+        end = start + len(audio) / SAMPLE_RATE
+        for since, until in _skipped(words, start, end, voiced):
+            before = [word for word in words if word.end <= since + _MARGIN]
+            first, last = max(since - _MARGIN, start), min(until + _MARGIN, end)
+            rest = audio[int((first - start) * SAMPLE_RATE) : int((last - start) * SAMPLE_RATE)]
+            found = yield from self._decoded(rest, first, [*earlier, *before])
+            found = [word for word in found if since <= (word.start + word.end) / 2 <= until]
+            words = [*before, *found, *words[len(before) :]]
+        return words
 
     def _decoded(
         self, audio: Samples, start: float, before: Sequence[Word]
@@ -283,7 +306,9 @@ def _sentences(words: Sequence[Word]) -> list[list[Word]]:
 
 
 def _said_once(phrase: Phrase) -> Phrase:
-    """The phrase with every repetition of a loop but the first left out."""
+    """The phrase with every repetition of a loop but the first left out, and what is repeated in no time."""
+    kept = spoken_once([(word.text, word.start, word.end) for word in phrase.words])
+    phrase = replace(phrase, words=tuple(phrase.words[index] for index in kept))
     if not is_loop(phrase.text):
         return phrase
     kept = without_loop([word.text for word in phrase.words])

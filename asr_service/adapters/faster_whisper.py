@@ -85,16 +85,19 @@ class FasterWhisper:
         """Decodes several windows; those of one length, language and care share their calls of the model."""
         features = [self._features(audio) for audio, _ in windows]
         phrases: list[list[Phrase]] = [[] for _ in windows]
-        groups: dict[tuple[int, bool, bool], list[int]] = {}
+        groups: dict[tuple[int, int, bool], list[int]] = {}
         for index, ((_, task), frames) in enumerate(zip(windows, features, strict=True)):
             if frames.shape[1] > 0:
                 # The whole 30 s make loops rarer, so the second try gets them.
                 least = _LONGEST if task.careful else max(frames.shape[1] + _ROOM, _SHORTEST)
                 size = min(-(-least // _GRAIN) * _GRAIN, _LONGEST)
-                groups.setdefault((size, task.fast, task.careful), []).append(index)
+                groups.setdefault((size, self._beam(task), task.careful), []).append(index)
         for (size, _, _), indexes in groups.items():
             self._decode_group(size, indexes, windows, features, phrases)
         return phrases
+
+    def _beam(self, task: DecodingTask) -> int:
+        return 1 if task.fast else min(task.beam or self._beam_size, self._beam_size)
 
     def detect_language(self, audio: Samples) -> tuple[str, float]:
         """The most probable language of up to 30 seconds, and its probability; `en` and 1.0 from an English-only model."""
@@ -193,7 +196,7 @@ class FasterWhisper:
         results = self._model.model.generate(
             encoded,
             prompts,
-            beam_size=1 if first.fast else self._beam_size,
+            beam_size=self._beam(first),
             repetition_penalty=1.1 if first.careful else 1,
             no_repeat_ngram_size=4 if first.careful else 0,
             max_length=min(most, 448),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from asr_service.guard import echoes, is_ghost, is_loop, without_loop
+from asr_service.guard import echoes, is_ghost, is_loop, spoken_once, without_loop
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,19 @@ def test_echoes_of_hot_words() -> None:
     assert echoes("Экспорт отчётов, вход через Google, тёмная тема, push", hot_words)
     assert not echoes("Экспорт отчётов падает, а вход через Google готов", hot_words)
     assert not echoes("push", ("push",))
+
+
+def timed(text: str, start: float, each: float) -> list[tuple[str, float, float]]:
+    return [(word, start + place * each, start + (place + 1) * each) for place, word in enumerate(text.split())]
+
+
+def test_a_sentence_that_is_said_again_in_no_time_was_said_once() -> None:
+    said, again = timed("It stood amidst the tents.", 0.2, 0.4), timed("It stood amidst the tents.", 2.2, 0.0)
+    assert spoken_once([*said, *again, *again]) == [0, 1, 2, 3, 4]
+    assert spoken_once([*timed("It stood amidst the tents.", 0.0, 0.01), *said]) == [5, 6, 7, 8, 9]
+
+
+def test_a_sentence_that_somebody_repeats_stays() -> None:
+    twice = [*timed("Мы готовы.", 0.2, 0.3), *timed("Мы готовы.", 1.0, 0.2), *timed("Да, да.", 2.0, 0.1)]
+    assert spoken_once(twice) == list(range(6))
+    assert spoken_once([]) == []

@@ -30,7 +30,7 @@ from asr_service.streams import StreamTable
 from asr_service.transcriber import Decoding, DecodingTask, Phrase, Word
 from asr_service.turns import SpokenWord, Turn
 
-LIMITS = StreamLimits(streams=2, resume_window=30.0, max_lag=5.0, max_seconds=3_600.0)
+LIMITS = StreamLimits(streams=2, resume_window=30.0, max_lag=5.0, max_seconds=3_600.0, drafts=1)
 CONFIG = asr_pb2.StreamConfig(encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate=SAMPLE_RATE, channels=1)
 
 
@@ -473,6 +473,26 @@ async def test_a_stream_that_would_slow_the_others_down_is_refused(house: House)
     with pytest.raises(Overloaded) as caught:
         house.table.check_room()
     assert caught.value.retry_after is not None
+
+
+async def test_as_many_streams_get_drafts_as_there_is_time_for(house: House) -> None:
+    first, second = open_stream(house)[0], open_stream(house)[0]
+    assert (first.drafts, second.drafts) == (True, False)
+    connection = first.attach()
+    first.end(connection)
+    await asyncio.wait_for(events(first, connection), 5)
+    assert open_stream(house)[0].drafts
+
+
+async def test_a_stream_keeps_its_drafts_over_restarts(house: House) -> None:
+    drafts = {}
+    for stream in (open_stream(house)[0], open_stream(house)[0]):
+        await stream.take(stream.attach(), chunk(1))
+        drafts[token_of(stream)] = stream.drafts
+    await house.restart()
+    again = {token: (await house.table.resume(token)).drafts for token in reversed(drafts)}
+    assert again == drafts
+    assert sorted(drafts.values()) == [False, True]
 
 
 async def test_of_each_open_turn_one_version_is_kept(house: House) -> None:

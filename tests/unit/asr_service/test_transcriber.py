@@ -121,12 +121,27 @@ def test_a_loop_after_a_prompt_is_tried_without_it() -> None:
 def test_a_pass_answers_what_is_new_and_teaches_nothing() -> None:
     model = ScriptedModel([phrase("мы готовы к выпуску")], [phrase("да")])
     transcriber = Transcriber(model.languages, "")
-    words = answered(model, transcriber.listen(AUDIO, 20.0, "вот", ["мы", "готовы"]))
+    words = answered(model, transcriber.listen(AUDIO, 20.0, [Word("вот", 19.0, 19.4, 0.9)], ["мы", "готовы"]))
     assert [word.text for word in words] == ["к", "выпуску"]
     assert (model.tasks[0].prompt, model.tasks[0].prefix, model.tasks[0].fast) == ("вот", "мы готовы", True)
     assert transcriber.language == ""
     transcribe(model, transcriber, 21.0)
     assert model.tasks[1].prompt == ""
+
+
+def test_a_draft_is_asked_carefully_and_teaches_nothing() -> None:
+    late = Phrase((Word("вот", 6.0, 6.4, 0.9), Word("так", 6.5, 6.9, 0.9)), "ru", 1.0, 0.0, -0.2)
+    model = ScriptedModel([late], [phrase("раз два три")], [])
+    transcriber = Transcriber(model.languages, "")
+    before = [Word("начали", 19.0, 19.4, 0.9)]
+    words = answered(model, transcriber.draft(AUDIO, 20.0, before, lambda start, end: end - start))
+    assert [word.text for word in words] == ["раз", "два", "три", "вот", "так"]
+    assert [(task.prompt, task.fast, task.lasting) for task in model.tasks] == [
+        ("начали", False, True),
+        ("начали", False, True),
+        ("начали раз два три вот так", False, True),
+    ]
+    assert transcriber.language == ""
 
 
 def test_where_people_speak_without_words_the_model_is_asked_again() -> None:
