@@ -66,8 +66,10 @@ def size(count: int, texts: Texts) -> str:
     return texts(unit, count=shown.replace(".", ",") if texts.language == "ru" else shown)
 
 
-def objection(data: bytes, texts: Texts) -> str:
-    """Return why a file need not be sent at all; empty where nothing speaks against it."""
+def objection(data: bytes | None, texts: Texts) -> str:
+    """Return why a file, or none, need not be sent at all; empty where nothing speaks against it."""
+    if data is None:
+        return texts("documents.error.NO_FILE")
     if len(data) > LARGEST:
         limit = size(LARGEST, texts)
         return texts("documents.error.FILE_TOO_LARGE", limit=limit)

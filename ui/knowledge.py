@@ -30,7 +30,6 @@ _SENDING, _FORM, _REMOVING, _MORE = "documents.sending", "documents.form", "docu
 def show(orchestrator: Orchestrator, texts: Texts) -> None:
     """Draw the page once."""
     _settle(texts)
-    notices.show()
     st.html(
         f'<h1 class="pk-title">{safe(texts("knowledge"))}</h1><p class="pk-why">{safe(texts("documents.what"))}</p>'
     )
@@ -39,11 +38,13 @@ def show(orchestrator: Orchestrator, texts: Texts) -> None:
     left, right = st.columns([1.3, 1], gap="large")
     with right:
         section(texts("documents.add"))
+        notices.show(_FORM)
         _form(orchestrator, names, texts)
         section(texts("ask"))
         asking.show(orchestrator, texts)
     with left:
         section(texts("documents"), str(len(found)) if found else "")
+        notices.show(_REMOVING)
         _list(found, names, orchestrator, texts)
 
 
@@ -56,27 +57,26 @@ def _settle(texts: Texts) -> None:
     if sending.added is not None:
         # An empty form for the next one; after a refusal it stays filled in.
         st.session_state.pop(_FORM, None)
-        notices.tell("success", outcome(sending.added, texts))
+        notices.tell("success", outcome(sending.added, texts), _FORM)
     elif sending.error is not None:
-        notices.tell("error", f"{sending.name}: {failure(sending.error, texts)}")
+        notices.tell("error", f"{sending.name}: {failure(sending.error, texts)}", _FORM)
     else:
-        notices.tell("error", texts("documents.error.INTERNAL"))
+        notices.tell("error", texts("documents.error.INTERNAL"), _FORM)
 
 
 def _form(orchestrator: Orchestrator, names: Mapping[str, str], texts: Texts) -> None:
     form = str(st.session_state.setdefault(_FORM, new_id("web")))
     sending: Sending | None = st.session_state.get(_SENDING)
-    with st.container(border=True, key="add-document"):
+    # A form: what is typed reaches us with the press, so that no drawing of the page meanwhile takes it away. Its fields stay enabled while
+    # a file is on its way: Streamlit forgets what was just typed into a field that becomes disabled.
+    with st.container(key="add-document"), st.form(f"add-{form}", enter_to_submit=False):
         st.html(_uploader_words(texts))
-        file = st.file_uploader(
-            texts("documents.file"), max_upload_size=_WIDGET_MEGABYTES, key=f"file-{form}", disabled=sending is not None
-        )
+        file = st.file_uploader(texts("documents.file"), max_upload_size=_WIDGET_MEGABYTES, key=f"file-{form}")
         title = st.text_input(
             texts("title"),
-            placeholder=file.name if file is not None else texts("documents.title_hint"),
+            placeholder=texts("documents.title_hint"),
             max_chars=1024,
             key=f"title-{form}",
-            disabled=sending is not None,
         )
         readers = st.multiselect(
             texts("documents.readers"),
@@ -84,21 +84,22 @@ def _form(orchestrator: Orchestrator, names: Mapping[str, str], texts: Texts) ->
             format_func=lambda person: names.get(person, person),
             placeholder=texts("documents.everybody"),
             key=f"readers-{form}",
-            disabled=sending is not None,
             select_all=False,
         )
-        if sending is not None:
-            _progress(sending, texts)
-            return
-        data = file.getvalue() if file is not None else b""
-        wrong = objection(data, texts) if file is not None else ""
-        if wrong:
-            st.error(wrong)
-        pressed = st.button(texts("documents.submit"), type="primary", key="add", disabled=file is None or bool(wrong))
-    if pressed and file is not None and not wrong:
-        st.session_state[_SENDING] = Sending(
-            orchestrator.add_document, form, file.name, data, title, readers, orchestrator.workspace
+        pressed = st.form_submit_button(
+            texts("documents.submit"), type="primary", key="add", disabled=sending is not None
         )
+    if sending is not None:
+        _progress(sending, texts)
+    elif pressed:
+        data = file.getvalue() if file is not None else None
+        wrong = objection(data, texts)
+        if file is None or data is None or wrong:
+            notices.tell("error", wrong, _FORM)
+        else:
+            st.session_state[_SENDING] = Sending(
+                orchestrator.add_document, form, file.name, data, title, readers, orchestrator.workspace
+            )
         st.rerun()
 
 
@@ -142,6 +143,7 @@ def _document(one: Row, orchestrator: Orchestrator, texts: Texts) -> None:
     with st.container(border=True, key=f"document-{one.document_id}"):
         words, press = st.columns([5, 1], vertical_alignment="center")
         words.html(f'<div class="pk-card-title">{safe(one.title)}</div><div class="pk-meta">{marks}{facts}</div>')
+        notices.show(one.document_id)
         if one.document_id not in removing:
             press.button(
                 texts("documents.remove"),
@@ -176,11 +178,12 @@ def _remove(one: Row, key: str, orchestrator: Orchestrator, texts: Texts) -> Non
     try:
         orchestrator.remove_document(one.document_id, key)
     except RemoteError as error:
-        notices.tell("error", failure(error, texts))
+        place = _REMOVING if error.reason == "DOCUMENT_NOT_FOUND" else one.document_id
+        notices.tell("error", failure(error, texts), place)
         if error.code.name in ("UNAVAILABLE", "DEADLINE_EXCEEDED"):
             return
     else:
-        notices.tell("success", texts("documents.removed", title=one.title))
+        notices.tell("success", texts("documents.removed", title=one.title), _REMOVING)
     _keep(one.document_id)
 
 

@@ -1,4 +1,4 @@
-"""What became of the last press, told above the page for some seconds."""
+"""What became of the last press, told for some seconds where the person looks."""
 
 from __future__ import annotations
 
@@ -14,17 +14,25 @@ __all__ = ["show", "tell"]
 _SECONDS: Final = 6.0
 
 
-def tell(look: Literal["success", "error"], text: str) -> None:
-    """Have the next drawings of the page show a sentence."""
-    st.session_state["notice"] = (look, text, time.monotonic() + _SECONDS)
+def tell(look: Literal["success", "error"], text: str, place: str = "") -> None:
+    """Have the next drawings of the page show a sentence in a place of it, above everything where none is named."""
+    st.session_state["notice"] = (look, text, place, time.monotonic() + _SECONDS)
 
 
-def show() -> None:
-    """Show the sentence; for some seconds, for the page may be drawn again at once."""
+def show(place: str = "") -> None:
+    """Show the sentence if it belongs here; for some seconds, for the page may be drawn again at once."""
+    # Always an element, for what stands below must not move: the browser would forget what is typed there.
+    with st.container():
+        _show(place)
+
+
+def _show(place: str) -> None:
     notice = st.session_state.get("notice")
     if notice is None:
         return
-    look, text, until = notice
+    look, text, told_in, until = notice
+    if told_in != place:
+        return
     if time.monotonic() > until:
         del st.session_state["notice"]
         return

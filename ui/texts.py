@@ -191,6 +191,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "documents.remove_yes": ("Remove for good", "Удалить навсегда"),
     "documents.removed": ("“{title}” is removed.", "«{title}»: удалён."),
+    "documents.error.NO_FILE": ("Choose a file first.", "Сначала выберите файл."),
     "documents.error.FILE_TOO_LARGE": (
         "The document is too large: a file may have up to {limit} and a text up to 2,000,000 characters. Cut it, or save it as text.",
         "Документ слишком велик: файл может занимать до {limit}, текст до 2 000 000 знаков. Разделите его или сохраните как текст.",

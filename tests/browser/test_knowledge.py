@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from planerka.orchestrator.v1 import document_pb2, workspace_pb2
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
+from cli.launcher import Mesh
 from mesh.errors import InvalidArgument, NotReady, PermissionDenied
 from tests.browser.double import Double
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
 Visit = Callable[[str], Page]
+DOCUMENTS = Path(__file__).parents[1] / "data" / "documents"
 RULES = "# Отпуск\n\nЗаявление подают за две недели.\n".encode()
 
 
@@ -92,7 +96,6 @@ def test_a_document_is_added_once_however_often_the_page_is_drawn(visit: Visit, 
     expect(entry(page, 3)).to_contain_text("только Анна Петрова")
     expect(page.get_by_test_id("stFileChipName")).to_have_count(0)
     expect(page.get_by_label("Название")).to_have_value("")
-    expect(page.locator(".st-key-add").get_by_role("button")).to_be_disabled()
     page.reload()
     knowledge(page)
     expect(entry(page, 3)).to_be_visible()
@@ -107,10 +110,13 @@ def test_a_document_is_added_once_however_often_the_page_is_drawn(visit: Visit, 
 
 def test_a_file_that_is_too_large_is_refused_before_it_is_sent(visit: Visit, team: Double) -> None:
     page = knowledge(visit(team.address))
+    add(page)
+    expect(page.get_by_text("Сначала выберите файл.")).to_be_visible()
     choose(page, "big.txt", b"x" * ((3 << 20) + 1))
+    add(page)
     expect(page.get_by_text("Документ слишком велик: файл может занимать до 3 МиБ")).to_be_visible()
-    expect(page.locator(".st-key-add").get_by_role("button")).to_be_disabled()
     page.locator(".st-key-language").get_by_text("English").click()
+    page.locator(".st-key-add").get_by_role("button", name="Add").click()
     expect(page.get_by_text("The document is too large: a file may have up to 3 MiB")).to_be_visible()
     assert not team.additions
 
@@ -166,3 +172,43 @@ def test_an_empty_knowledge_base_says_so_and_can_be_asked(visit: Visit, double: 
     double.meetings.append(meeting)
     page.get_by_test_id("stFormSubmitButton").get_by_role("button", name="Спросить").click()
     expect(page.get_by_text("тогда карточка уйдёт в ревью")).to_be_visible()
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Iterator[Mesh]:
+    """The services behind the page themselves, without a language model."""
+    environment = {**os.environ, "PLANERKA_LLM__PROVIDER": "none"}
+    with Mesh(tmp_path / "home", ["llm", "orchestrator", "ui"], ports="free", environment=environment) as running:
+        yield running
+
+
+@pytest.mark.models
+@pytest.mark.timeout(300)
+def test_a_real_document_is_added_read_and_removed(real: Mesh, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 1500}, locale="ru-RU")
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.goto(f"http://{real.address('ui')}/")
+    knowledge(page)
+    for name, told in (("locked.pdf", "Файл защищён паролем."), ("scan.pdf", "В файле нет текста")):
+        choose(page, name, (DOCUMENTS / name).read_bytes())
+        add(page)
+        expect(page.get_by_text(told)).to_be_visible(timeout=60_000)
+    choose(page, "archive.zip", b"PK\x03\x04\x00\xff")
+    add(page)
+    expect(page.get_by_text("Такой файл не читается.")).to_be_visible(timeout=60_000)
+    expect(page.locator("[class*='st-key-document-doc_']")).to_have_count(0)
+    choose(page, "regulations_ru.pdf", (DOCUMENTS / "regulations_ru.pdf").read_bytes())
+    page.get_by_label("Название").fill("Регламент")
+    add(page)
+    one = page.locator("[class*='st-key-document-doc_']")
+    expect(one).to_have_count(1, timeout=60_000)
+    expect(one).to_contain_text("Регламент")
+    expect(one).to_contain_text("PDF")
+    expect(one).to_contain_text(re.compile(r"знаков: \d"))
+    one.get_by_role("button", name="Удалить").click()
+    one.get_by_role("button", name="Удалить навсегда").click()
+    expect(page.get_by_text("«Регламент»: удалён.")).to_be_visible(timeout=60_000)
+    expect(one).to_have_count(0)
+    expect(page.locator("[data-testid=stException]")).to_have_count(0)
+    context.close()

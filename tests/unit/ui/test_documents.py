@@ -61,6 +61,7 @@ def test_sizes_are_short(count, shown):
 
 
 def test_what_cannot_be_taken_is_not_sent():
+    assert objection(None, RU) == "Сначала выберите файл."
     assert "3 МиБ" in objection(b"x" * (LARGEST + 1), RU)
     assert objection(b" \n", RU) == RU("documents.error.EMPTY_FILE")
     assert objection(b"x" * LARGEST, RU) == ""
