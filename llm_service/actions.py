@@ -13,6 +13,7 @@ from llm_service.grounding import overlap
 from llm_service.talk import Line, Talk
 from textkit.dates import DateKind, find_dates
 from textkit.lemmas import lemmas, morphology, tokens
+from textkit.misheard import mended
 from textkit.people import find_people
 
 __all__ = ["Due", "Findings", "Remark", "Task", "find_remarks", "plain"]
@@ -90,7 +91,7 @@ class Findings:
 
 def find_remarks(talk: Talk, lines: Sequence[Line]) -> Findings:
     """Return what the lines of one topic say about tasks, decisions, open questions and risks."""
-    cues = [find_cues(line.text) for line in lines]
+    cues = [find_cues(mended(line.text, talk.roster)) for line in lines]
     groups = _group_tasks(talk, lines, cues)
     tasks = [task for task in (_task(talk, group, owned) for group, owned in groups) if _says_what(task)]
     tasks = [task for task in tasks if not _is_done_at_once(task)]
@@ -261,11 +262,12 @@ def _owner(talk: Talk, group: Sequence[Line], kinds: frozenset[Kind]) -> tuple[s
     if not kinds & _OWNED and not any(_bare_acceptance(line) for line in group):
         return "", ""
     for line in group:
-        own = find_cues(line.text)
+        text = mended(line.text, talk.roster)
+        own = find_cues(text)
         if Kind.PROMISE in own:
             return line.person, line.speaker
         if own & {Kind.REQUEST, Kind.ASSIGNMENT}:
-            named = [mention.person for mention in find_people(line.text, talk.roster)]
+            named = [mention.person for mention in find_people(text, talk.roster)]
             if named:
                 return named[0], talk.names.get(named[0], named[0])
     asked = next((line for line in group if Kind.REQUEST in find_cues(line.text)), None)

@@ -66,7 +66,7 @@ _EN_REQUEST: Final = re.compile(
     re.IGNORECASE,
 )
 _EN_ASSIGNMENT: Final = re.compile(
-    r"(?:^|[,;]\s|\b(?:and|so|but|then|that) )(?!(?:Then|This|That|It|There|What|Which|Here|These|Those|They|We|You"
+    r"(?:^|[,;]\s|\b(?:[Aa]nd|[Ss]o|[Bb]ut|[Tt]hen|that) )(?!(?:Then|This|That|It|There|What|Which|Here|These|Those|They|We|You"
     r"|One|And|But|So|If|Who|Everyone|Everybody|Nobody)\b)"
     r"(?:[A-Z][a-z]+|he|she)(?:['’](?:s (?:going to|gonna)|ll)|\s+(?:will(?: be)?|is going to|is gonna|has to|needs to))\s+(?!be\s|have\b"
     r"|need\b|get\b)\w+"
@@ -122,7 +122,9 @@ _RU_ASKS: Final = re.compile(
     re.IGNORECASE,
 )
 """What makes a Russian question a request: «сможешь посмотреть?», «проверь, ладно?»."""
-_RU_ABLE: Final = re.compile(r"\b(?:с?можешь|с?можете|не мог(?:ла|ли)? бы|прошу|попрошу)\b", re.IGNORECASE)
+_RU_ABLE: Final = re.compile(
+    r"\b(?:с?можешь|с?можете|не мог(?:ла|ли)? бы|прошу|попрошу|попросим|поручим)\b", re.IGNORECASE
+)
 _ACCEPTS: Final = re.compile(
     r"^(?:да[,. ]+)?(?:хорошо|договорились|ок(?:ей)?|ладно|принято|сделаю|конечно|без проблем|понял[а]?"
     r"|будет сделано|согласен|согласна|возьму"

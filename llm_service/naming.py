@@ -7,41 +7,20 @@ needs capitals, from the grammar's own knowledge of names; English ones from nam
 
 from __future__ import annotations
 
-import importlib
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
+from textkit.latin_names import folded, latin_names
 from textkit.lemmas import morphology
 from textkit.nicknames import forms_of
 from textkit.people import Person, find_people
-from textkit.sounds import romanize
 
 __all__ = ["find_names", "load"]
 
 Place = tuple[int, int]
 
-_LOCALES: Final = (
-    *(
-        "en_US",
-        "en_GB",
-        "en_IE",
-        "en_IN",
-        "en_NG",
-        "en_KE",
-        "de_DE",
-        "es_ES",
-        "fr_FR",
-        "it_IT",
-        "nl_NL",
-        "pl_PL",
-        "pt_BR",
-        "sv_SE",
-    ),
-    *("no_NO", "da_DK", "fi_FI", "cs_CZ", "tr_TR", "hu_HU", "ro_RO"),
-)
 _WORD: Final = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 _SENTENCE_START: Final = re.compile(r"(?:^|[.!?…\n:]['\"»”)\]]*)\s*[\"«„“'(\[—–-]*\s*$")
 _GAP: Final = re.compile(r"[ \t\u00a0]+")
@@ -128,7 +107,7 @@ class _Token(NamedTuple):
 def load() -> None:
     """Bring tagger and lists into memory; else the first text waits for them."""
     _tagger()
-    _latin_lists()
+    latin_names()
     morphology()
 
 
@@ -191,11 +170,11 @@ def _grammemes(parse: Any) -> frozenset[str]:
 
 
 def _latin(text: str, tokens: Sequence[_Token]) -> Iterator[Place]:
-    firsts, lasts = _latin_lists()
+    firsts, lasts = latin_names()
     for number, token in enumerate(tokens):
         if token.russian or len(token.text) < 2:
             continue
-        plain = _folded(token.text.removesuffix("'s").removesuffix("’s"))
+        plain = folded(token.text.removesuffix("'s").removesuffix("’s"))
         before = tokens[number - 1] if number and _near(text, tokens[number - 1], token) else None
         after = tokens[number + 1] if number + 1 < len(tokens) and _near(text, token, tokens[number + 1]) else None
         if _is_latin_name(text, token, plain, before, after, firsts, lasts):
@@ -296,30 +275,6 @@ def _grown(text: str, tokens: Sequence[_Token], places: Sequence[Place]) -> list
             break
         grown.append((begin, end))
     return _joined(text, grown)
-
-
-def _folded(word: str) -> str:
-    return "".join(c for c in unicodedata.normalize("NFKD", word.lower()) if not unicodedata.combining(c))
-
-
-@cache
-def _latin_lists() -> tuple[frozenset[str], frozenset[str]]:
-    """Return first names and surnames in small Latin letters without marks."""
-    firsts: set[str] = set()
-    lasts: set[str] = set()
-    for locale in _LOCALES:
-        provider: Any = importlib.import_module(f"faker.providers.person.{locale}").Provider
-        for attribute, found in (("first_names", firsts), ("first_names_male", firsts), ("first_names_female", firsts)):
-            found.update(_folded(name) for name in getattr(provider, attribute, ()))
-        lasts.update(_folded(name) for name in getattr(provider, "last_names", ()))
-    russian: Any = importlib.import_module("faker.providers.person.ru_RU").Provider
-    for attribute in ("first_names_male", "first_names_female"):
-        firsts.update(romanize(name) for name in getattr(russian, attribute))
-    single = re.compile(r"[a-z]{2,}(?:[-'][a-z]+)*")
-    return (
-        frozenset(name for name in firsts if single.fullmatch(name)),
-        frozenset(name for name in lasts if single.fullmatch(name)),
-    )
 
 
 @cache

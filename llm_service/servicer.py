@@ -133,6 +133,7 @@ class LlmServicer(llm_pb2_grpc.LlmServiceServicer):
         if known is not None:
             return known
         documents = [await asyncio.to_thread(reading.document, document) for document in request.documents]
+        letters = sum(len(passage.text) for document in documents for passage in document.passages)
         answer = llm_pb2.UpsertDocumentsResponse()
 
         def remember(connection: sqlite3.Connection, written: Written) -> None:
@@ -144,7 +145,10 @@ class LlmServicer(llm_pb2_grpc.LlmServiceServicer):
                     request,
                     llm_pb2.UpsertDocumentsResponse,
                     lambda: llm_pb2.UpsertDocumentsResponse(
-                        written=written.written, unchanged=written.unchanged, chunks=written.chunks
+                        written=written.written,
+                        unchanged=written.unchanged,
+                        chunks=written.chunks,
+                        letters=letters,
                     ),
                 )
             )

@@ -14,6 +14,7 @@ from match_service.talk import Cue, Said, Sentence
 from mesh.times import from_seconds
 from textkit.dates import DateKind, DateMention, find_dates
 from textkit.lemmas import lemmas
+from textkit.misheard import mended
 from textkit.people import Person, find_people
 
 _MOVE: Final = re.compile(
@@ -166,7 +167,7 @@ def _read(
         turn=turn,
         sentence=sentence,
         speaker=speaker,
-        takers=_takers(text, speaker, people, asked=asked),
+        takers=_takers(mended(text, tuple(people)), speaker, people, asked=asked),
         due=due,
         promised=due is not None and _is_promise(text, due, people),
         todo="" if open_ended else grammar.todo_phrase(text),

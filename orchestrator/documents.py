@@ -156,6 +156,8 @@ async def begin(session: AsyncSession, who: Caller, upload: Upload) -> Knowledge
 async def send(services: Services, workspace_id: str, upload: Upload, document: KnowledgeDocument) -> int:
     """Give the text to the understanding service, and return how many of its pieces are new there.
 
+    The document learns how much text it has.
+
     Raises:
         RemoteError: The file gives no text, or the service is away.
     """
@@ -175,6 +177,7 @@ async def send(services: Services, workspace_id: str, upload: Upload, document: 
     done: llm_pb2.UpsertDocumentsResponse = await answer(
         services.llm.UpsertDocuments(request, timeout=_SEND_SECONDS),
     )
+    document.letters = done.letters
     return done.chunks
 
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import streamlit as st
-from planerka.llm.v1 import llm_pb2
 from planerka.orchestrator.v1 import meeting_pb2, proposal_pb2
 
 from mesh.errors import RemoteError
 from mesh.settings import MeshSettings
 from mesh.times import from_seconds
-from ui import proposals, reliability, sections
+from ui import asking, knowledge, notices, proposals, reliability, sections
 from ui.client import Orchestrator
 from ui.live import Watches
 from ui.settings import UiSettings
 from ui.texts import Texts
-from ui.wording import clock, moment, safe, speaker_of
+from ui.wording import clock, moment, plain, safe, speaker_of
 
 __all__ = ["main"]
 
@@ -66,31 +64,31 @@ def _language() -> str:
 def _page(orchestrator: Orchestrator, texts: Texts) -> None:
     with st.sidebar:
         st.html(f'<div class="pk-brand">{safe(texts("name"))}<span>{safe(texts("tagline"))}</span></div>')
+        place = st.segmented_control(
+            texts("place"),
+            ["meetings", "knowledge"],
+            default="meetings",
+            format_func=texts,
+            key="place",
+            label_visibility="collapsed",
+            required=True,
+        )
         slot = st.container()
         st.segmented_control(
             texts("language"), ["ru", "en"], key="language", format_func={"ru": "Русский", "en": "English"}.__getitem__
         )
+    if place == "knowledge":
+        knowledge.show(orchestrator, texts)
+        return
     found = orchestrator.meetings()
     with slot:
         chosen = _choose(found, texts)
     if chosen is None:
         st.info(texts("no_meetings"))
         return
-    _notice()
+    notices.show()
     _meeting(chosen, orchestrator, texts)
     _reliability(orchestrator, texts)
-
-
-def _notice() -> None:
-    """Show what became of the last press; for some seconds, for the page may be drawn again at once."""
-    notice = st.session_state.get("notice")
-    if notice is None:
-        return
-    look, text, until = notice
-    if time.monotonic() > until:
-        del st.session_state["notice"]
-        return
-    (st.success if look == "success" else st.error)(text)
 
 
 def _choose(found: list[meeting_pb2.Meeting], texts: Texts) -> str | None:
@@ -101,7 +99,7 @@ def _choose(found: list[meeting_pb2.Meeting], texts: Texts) -> str | None:
 
     def line(meeting_id: str) -> str:
         # Streamlit knows options by their labels: one that changes, as a number would, loses its mark.
-        return _plain(by_id[meeting_id].title or meeting_id)
+        return plain(by_id[meeting_id].title or meeting_id)
 
     def below(meeting_id: str) -> str:
         one = by_id[meeting_id]
@@ -151,7 +149,7 @@ def _meeting(meeting_id: str, orchestrator: Orchestrator, texts: Texts) -> None:
         elif view == "journal":
             sections.events(orchestrator.events(meeting_id, _EVENTS), texts)
         elif view == "ask":
-            _ask(orchestrator, texts)
+            asking.show(orchestrator, texts)
         else:
             _transcript(meeting_id, detail, orchestrator, texts)
     if board is None:
@@ -201,35 +199,6 @@ def _transcript(meeting_id: str, detail: meeting_pb2.MeetingDetail, orchestrator
     live()
 
 
-def _ask(orchestrator: Orchestrator, texts: Texts) -> None:
-    with st.form("ask", border=False):
-        question = st.text_area(texts("question"), key="question", height=80, max_chars=4000)
-        asked = st.form_submit_button(texts("ask"), type="primary")
-    if not asked or not question.strip():
-        return
-    citations: list[llm_pb2.Citation] = []
-    pieces: list[str] = []
-    finished = llm_pb2.AskFinished(answered=True)
-    place = st.empty()
-    with st.spinner(texts("thinking")):
-        for answer in orchestrator.ask(question.strip()):
-            kind = answer.WhichOneof("response")
-            if kind == "text":
-                pieces.append(answer.text)
-                place.html(f'<p class="pk-text">{safe("".join(pieces))}</p>')
-            elif kind == "citation":
-                citations.append(answer.citation)
-            elif kind == "finished":
-                finished = answer.finished
-    if not finished.answered and not citations:
-        st.caption(texts("unanswered"))
-    if finished.fallback_reason:
-        st.caption(texts("fallback", reason=finished.fallback_reason))
-    if citations:
-        sections.section(texts("sources"))
-        st.html("".join(_source(one, texts) for one in citations))
-
-
 def _reliability(orchestrator: Orchestrator, texts: Texts) -> None:
     part = st.expander(texts("reliability"), key="reliability", on_change="rerun")
     if not part.open:
@@ -243,24 +212,6 @@ def _reliability(orchestrator: Orchestrator, texts: Texts) -> None:
             st.caption(texts("reliability.away"))
             return
         reliability.show(found, texts)
-
-
-def _source(citation: llm_pb2.Citation, texts: Texts) -> str:
-    chunk = citation.chunk
-    facts = [", ".join(chunk.speakers), texts("page", number=chunk.page) if chunk.page else ""]
-    if chunk.HasField("range"):
-        facts.append(f"{clock(chunk.range.start)}-{clock(chunk.range.end)}")
-    if chunk.HasField("happened_at"):
-        facts.append(moment(chunk.happened_at, texts))
-    title = safe(chunk.title or chunk.meeting_id or chunk.card_id)
-    shown = " · ".join(safe(fact) for fact in facts if fact)
-    quote = f'<blockquote class="pk-quote">{safe(chunk.text)}<footer>{shown}</footer></blockquote>'
-    return f'<p class="pk-why">[{citation.number}] <b>{title}</b></p>{quote}'
-
-
-def _plain(text: str) -> str:
-    """Keep a title from being read as Markdown."""
-    return "".join(f"\\{sign}" if sign in r"\`*_{}[]<>()#+-!|:$~" else sign for sign in text)
 
 
 if __name__ == "__main__":

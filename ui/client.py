@@ -11,10 +11,12 @@ import grpc
 from planerka.common.v1 import card_pb2
 from planerka.orchestrator.v1 import (
     calibration_pb2,
+    document_pb2,
     meeting_pb2,
     orchestrator_pb2,
     orchestrator_pb2_grpc,
     proposal_pb2,
+    workspace_pb2,
 )
 
 from mesh.channel import TRANSPORT_OPTIONS
@@ -26,6 +28,9 @@ __all__ = ["Orchestrator"]
 
 _PAGE = 200
 _ANSWER_SECONDS = 180.0
+_ADD_SECONDS = 330.0
+"""Longer than the orchestrator itself waits for a document, so that its own answer arrives."""
+_PIECE = 256 << 10
 
 
 class _Page(Protocol):
@@ -37,18 +42,23 @@ P = TypeVar("P", bound=_Page)
 
 
 class Orchestrator:
-    """Calls that the page makes; every method raises `mesh.errors.RemoteError` where the orchestrator answers so."""
+    """Calls that the page makes; every method raises `mesh.errors.RemoteError` where the orchestrator answers so.
+
+    Attributes:
+        address: Where the orchestrator is called.
+        workspace: Workspace of all requests; empty for the default one.
+    """
 
     def __init__(self, settings: UiSettings, mesh: MeshSettings) -> None:
         self.address = settings.orchestrator or mesh.orchestrator_address
-        self._workspace = settings.workspace
+        self.workspace = settings.workspace
         self._seconds = settings.call_seconds
         self._token = settings.token.get_secret_value()
         self._stub = orchestrator_pb2_grpc.OrchestratorServiceStub(_channel(self.address, mesh))
 
     def meetings(self) -> list[meeting_pb2.Meeting]:
         """Return the newest meetings."""
-        request = orchestrator_pb2.ListMeetingsRequest(workspace_id=self._workspace, page_size=100)
+        request = orchestrator_pb2.ListMeetingsRequest(workspace_id=self.workspace, page_size=100)
         with _typed():
             return list(self._stub.ListMeetings(request, timeout=self._seconds, metadata=self._metadata()).meetings)
 
@@ -73,7 +83,7 @@ class Orchestrator:
         pages = self._pages(
             lambda token: self._stub.ListProposals(
                 orchestrator_pb2.ListProposalsRequest(
-                    workspace_id=self._workspace, meeting_id=meeting_id, page_size=_PAGE, page_token=token
+                    workspace_id=self.workspace, meeting_id=meeting_id, page_size=_PAGE, page_token=token
                 ),
                 timeout=self._seconds,
                 metadata=self._metadata(),
@@ -91,7 +101,7 @@ class Orchestrator:
         """Return the boards of the workspace."""
         pages = self._pages(
             lambda token: self._stub.ListBoards(
-                orchestrator_pb2.ListBoardsRequest(workspace_id=self._workspace, page_size=_PAGE, page_token=token),
+                orchestrator_pb2.ListBoardsRequest(workspace_id=self.workspace, page_size=_PAGE, page_token=token),
                 timeout=self._seconds,
                 metadata=self._metadata(),
             )
@@ -101,16 +111,60 @@ class Orchestrator:
     def events(self, meeting_id: str, limit: int) -> Sequence[proposal_pb2.Event]:
         """Return the newest entries of the journal of a meeting."""
         request = orchestrator_pb2.ListEventsRequest(
-            workspace_id=self._workspace, meeting_id=meeting_id, page_size=limit
+            workspace_id=self.workspace, meeting_id=meeting_id, page_size=limit
         )
         with _typed():
             return self._stub.ListEvents(request, timeout=self._seconds, metadata=self._metadata()).events
 
     def calibration(self) -> calibration_pb2.GetCalibrationResponse:
         """Return how far the probabilities and the decisions of the workspace agree."""
-        request = calibration_pb2.GetCalibrationRequest(workspace_id=self._workspace)
+        request = calibration_pb2.GetCalibrationRequest(workspace_id=self.workspace)
         with _typed():
             return self._stub.GetCalibration(request, timeout=self._seconds, metadata=self._metadata())
+
+    def people(self) -> list[workspace_pb2.WorkspacePerson]:
+        """Return the people of the workspace."""
+        pages = self._pages(
+            lambda token: self._stub.ListPeople(
+                orchestrator_pb2.ListPeopleRequest(workspace_id=self.workspace, page_size=_PAGE, page_token=token),
+                timeout=self._seconds,
+                metadata=self._metadata(),
+            )
+        )
+        return [person for page in pages for person in page.people]
+
+    def documents(self) -> list[document_pb2.KnowledgeDocument]:
+        """Return the documents that people added to the knowledge base, newest first."""
+        pages = self._pages(
+            lambda token: self._stub.ListDocuments(
+                document_pb2.ListDocumentsRequest(workspace_id=self.workspace, page_size=_PAGE, page_token=token),
+                timeout=self._seconds,
+                metadata=self._metadata(),
+            )
+        )
+        return [document for page in pages for document in page.documents]
+
+    def add_document(
+        self, config: document_pb2.AddDocumentConfig, data: bytes, told: Callable[[int], None]
+    ) -> document_pb2.AddDocumentResponse:
+        """Add a document to the knowledge base; `told` hears from another thread how many bytes are out."""
+
+        def pieces() -> Iterator[document_pb2.AddDocumentRequest]:
+            yield document_pb2.AddDocumentRequest(config=config)
+            for place in range(0, len(data), _PIECE):
+                yield document_pb2.AddDocumentRequest(data=data[place : place + _PIECE])
+                told(min(place + _PIECE, len(data)))
+
+        with _typed():
+            return self._stub.AddDocument(pieces(), timeout=_ADD_SECONDS, metadata=self._metadata())
+
+    def remove_document(self, document_id: str, key: str) -> None:
+        """Remove a document for good; a repeated call with the same key changes nothing."""
+        request = document_pb2.RemoveDocumentRequest(
+            workspace_id=self.workspace, document_id=document_id, idempotency_key=key
+        )
+        with _typed():
+            self._stub.RemoveDocument(request, timeout=self._seconds, metadata=self._metadata())
 
     def decide(self, request: orchestrator_pb2.DecideRequest) -> proposal_pb2.Proposal:
         """Take a decision of the person in front of the page."""
@@ -120,7 +174,7 @@ class Orchestrator:
 
     def ask(self, question: str) -> Iterator[orchestrator_pb2.AskResponse]:
         """Yield the answer to a question: pieces of text, then citations."""
-        request = orchestrator_pb2.AskRequest(workspace_id=self._workspace, question=question)
+        request = orchestrator_pb2.AskRequest(workspace_id=self.workspace, question=question)
         with _typed():
             yield from self._stub.Ask(request, timeout=_ANSWER_SECONDS, metadata=self._metadata())
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Literal
 
 import streamlit as st
 from planerka.common.v1 import change_pb2
@@ -14,6 +14,7 @@ from planerka.orchestrator.v1 import orchestrator_pb2, proposal_pb2
 from mesh.errors import RemoteError
 from mesh.ids import derived_id, new_id
 from mesh.times import from_date, to_date
+from ui import notices
 from ui.client import Orchestrator
 from ui.sections import PANE_HEIGHT, chip, section
 from ui.texts import Texts
@@ -27,7 +28,6 @@ _LOOKS = {
     proposal_pb2.PROPOSAL_STATE_CONFLICT: "bad",
     proposal_pb2.PROPOSAL_STATE_FAILED: "bad",
 }
-_NOTICE_SECONDS = 6.0
 _FREE = 2
 """Proposals that are shown at full length; more are scrolled, so that the board stays in sight."""
 _OPEN = (proposal_pb2.PROPOSAL_STATE_PENDING, proposal_pb2.PROPOSAL_STATE_CONFLICT)
@@ -234,13 +234,12 @@ def _decide(
     try:
         decided = orchestrator.decide(request)
     except RemoteError as error:
-        notice = ("error", f"{error.message} [{error.reason}]")
+        notices.tell("error", f"{error.message} [{error.reason}]")
     else:
-        notice = _notice(decided, texts)
-    st.session_state["notice"] = (*notice, time.monotonic() + _NOTICE_SECONDS)
+        notices.tell(*_outcome(decided, texts))
 
 
-def _notice(decided: proposal_pb2.Proposal, texts: Texts) -> tuple[str, str]:
+def _outcome(decided: proposal_pb2.Proposal, texts: Texts) -> tuple[Literal["success", "error"], str]:
     if decided.state == proposal_pb2.PROPOSAL_STATE_APPLIED:
         return "success", texts("done", change=describe(decided.proposed.change, texts).line)
     if decided.state == proposal_pb2.PROPOSAL_STATE_REJECTED:

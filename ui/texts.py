@@ -148,6 +148,112 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "unanswered": ("Meetings and documents do not say.", "На встречах и в документах этого нет."),
     "sources": ("Sources", "Источники"),
     "page": ("p. {number}", "с. {number}"),
+    "place": ("Page", "Страница"),
+    "knowledge": ("Knowledge", "База знаний"),
+    "cancel": ("Cancel", "Отмена"),
+    "documents": ("Documents", "Документы"),
+    "documents.what": (
+        "Answers are taken from meetings, cards, and the documents that you add here.",
+        "Ответы берутся из встреч, карточек и документов, которые вы добавите сюда.",
+    ),
+    "documents.none": (
+        "Nobody has added a document that you may read.",
+        "Документов, которые вам можно читать, пока никто не добавил.",
+    ),
+    "documents.more": ("Show more ({count})", "Показать ещё ({count})"),
+    "documents.add": ("Add a document", "Добавить документ"),
+    "documents.file": ("File", "Файл"),
+    "documents.choose": ("Choose a file", "Выбрать файл"),
+    "documents.formats": (
+        "or drop it here: text, Markdown, PDF, Word (.docx), up to {limit}",
+        "или перетащите сюда: текст, Markdown, PDF, Word (.docx), до {limit}",
+    ),
+    "documents.title_hint": ("The name of the file", "Имя файла"),
+    "documents.readers": ("Who may read it, beside you", "Кому ещё можно читать"),
+    "documents.everybody": ("Everybody in the workspace", "Всем в рабочем пространстве"),
+    "documents.only": ("only {readers}", "только {readers}"),
+    "documents.submit": ("Add", "Добавить"),
+    "documents.sent": ("{name}: {percent} sent", "{name}: отправлено {percent}"),
+    "documents.read": (
+        "{name}: sent; it is being read and made searchable ({seconds} s)",
+        "{name}: отправлен; читается и готовится к поиску ({seconds} с)",
+    ),
+    "documents.letters": ("{count} characters", "знаков: {count}"),
+    "documents.added": ("“{title}” is in the knowledge base.", "«{title}» в базе знаний."),
+    "documents.added_letters": (
+        "“{title}” is in the knowledge base: {count} characters of text.",
+        "«{title}» в базе знаний, знаков текста: {count}.",
+    ),
+    "documents.remove": ("Remove", "Удалить"),
+    "documents.sure": (
+        "Remove “{title}” for good? Answers will no longer use it.",
+        "Удалить «{title}» навсегда? Ответы больше не будут на него опираться.",
+    ),
+    "documents.remove_yes": ("Remove for good", "Удалить навсегда"),
+    "documents.removed": ("“{title}” is removed.", "«{title}»: удалён."),
+    "documents.error.NO_FILE": ("Choose a file first.", "Сначала выберите файл."),
+    "documents.error.FILE_TOO_LARGE": (
+        "The document is too large: a file may have up to {limit} and a text up to 2,000,000 characters. Cut it, or save it as text.",
+        "Документ слишком велик: файл может занимать до {limit}, текст до 2 000 000 знаков. Разделите его или сохраните как текст.",
+    ),
+    "documents.error.EMPTY_FILE": (
+        "The file is empty. Check that it was saved.",
+        "Файл пустой. Проверьте, сохранён ли он.",
+    ),
+    "documents.error.DOCUMENT_FORMAT_UNKNOWN": (
+        "Such a file cannot be read. Text in UTF-8, Markdown, PDF and Word (.docx) can; save it as one of these.",
+        "Такой файл не читается. Подходят текст в UTF-8, Markdown, PDF и Word (.docx); сохраните его в одном из этих видов.",
+    ),
+    "documents.error.TEXT_NOT_UTF8": (
+        "The text is not in UTF-8. Save it in this encoding.",
+        "Текст не в кодировке UTF-8. Сохраните его в ней.",
+    ),
+    "documents.error.FILE_BROKEN": (
+        "The file cannot be opened: it is damaged, or of another format than its name says.",
+        "Файл не открывается: он повреждён или другого вида, чем говорит его имя.",
+    ),
+    "documents.error.FILE_ENCRYPTED": (
+        "The file is protected by a password. Save it without one.",
+        "Файл защищён паролем. Сохраните его без пароля.",
+    ),
+    "documents.error.FILE_WITHOUT_TEXT": (
+        "There is no text in the file, only pictures. Recognise its text first, and add the result.",
+        "В файле нет текста, только изображения. Сначала распознайте текст и добавьте результат.",
+    ),
+    "documents.error.ROLE_MISSING": (
+        "Your role does not allow this: members add documents; who added one, or an admin, removes it.",
+        "Ваша роль этого не позволяет: добавляют документы участники, удаляет тот, кто добавил, или администратор.",
+    ),
+    "documents.error.PERSON_NOT_FOUND": (
+        "Somebody whom you chose has left the workspace. Choose again who may read it.",
+        "Кого-то из выбранных уже нет в рабочем пространстве. Выберите читателей заново.",
+    ),
+    "documents.error.DOCUMENT_NOT_FOUND": (
+        "The document is no longer there.",
+        "Этого документа уже нет.",
+    ),
+    "documents.error.IDEMPOTENCY_KEY_REUSED": (
+        "This file was added already; it is in the list.",
+        "Этот файл уже добавлен, он есть в списке.",
+    ),
+    "documents.error.UNAVAILABLE": (
+        "The knowledge base does not answer. Look at “planerka status”, and try again: nothing is added twice.",
+        "База знаний не отвечает. Посмотрите «planerka status» и повторите: дважды ничего не добавится.",
+    ),
+    "documents.error.DEADLINE_EXCEEDED": (
+        "It takes too long. Look into the list in a minute, or try again: nothing is added twice.",
+        "Это длится слишком долго. Загляните в список через минуту или повторите: дважды ничего не добавится.",
+    ),
+    "documents.error.INTERNAL": (
+        "Something went wrong while it was sent. Try again: nothing is added twice.",
+        "При отправке что-то сломалось. Повторите: дважды ничего не добавится.",
+    ),
+    "kilobytes": ("{count} KiB", "{count} КиБ"),
+    "megabytes": ("{count} MiB", "{count} МиБ"),
+    "FILE_FORMAT_TEXT": ("text", "текст"),
+    "FILE_FORMAT_MARKDOWN": ("Markdown", "Markdown"),
+    "FILE_FORMAT_PDF": ("PDF", "PDF"),
+    "FILE_FORMAT_DOCX": ("Word", "Word"),
     "unreachable": (
         "No orchestrator answers at {address}. Start it: `planerka up`",
         "Оркестратор по адресу {address} не отвечает. Запустите: `planerka up`",

@@ -13,7 +13,19 @@ from planerka.common.v1 import change_pb2, time_pb2, transcript_pb2
 from mesh.times import to_date, to_datetime, to_seconds
 from ui.texts import Texts
 
-__all__ = ["ChangeText", "clock", "day", "describe", "moment", "percent", "quotes", "safe", "speaker_of"]
+__all__ = [
+    "ChangeText",
+    "clock",
+    "day",
+    "describe",
+    "moment",
+    "number",
+    "percent",
+    "plain",
+    "quotes",
+    "safe",
+    "speaker_of",
+]
 
 
 @dataclass(frozen=True)
@@ -39,6 +51,11 @@ def safe(text: str) -> str:
     return html.escape(text, quote=True).replace("\n", "<br>")
 
 
+def plain(text: str) -> str:
+    """Keep what people wrote from being read as Markdown."""
+    return "".join(f"\\{sign}" if sign in r"\`*_{}[]<>()#+-!|:$~" else sign for sign in text)
+
+
 def clock(span: Duration) -> str:
     """Return a place in a recording as `MM:SS`, or `H:MM:SS` from the first hour on."""
     seconds = int(to_seconds(span))
@@ -56,6 +73,11 @@ def moment(stamp: Timestamp, texts: Texts) -> str:
     """Return a moment in the time zone of the server."""
     found = to_datetime(stamp).astimezone()
     return found.strftime("%d.%m.%Y %H:%M") if texts.language == "ru" else found.strftime("%d %b %Y, %H:%M")
+
+
+def number(count: int, texts: Texts) -> str:
+    """Return a whole number with its thousands apart, as people of this language write it."""
+    return f"{count:,}".replace(",", "\u00a0") if texts.language == "ru" else f"{count:,}"
 
 
 def percent(probability: float) -> str:

@@ -23,6 +23,8 @@ _EARLY_SECONDS: Final = 60.0
 """A token is renewed this long before it ends, so that none ends under way."""
 _TOKEN_SECONDS: Final = 15.0
 _COUNT_SECONDS: Final = 15.0
+_WISH: Final = {"stream": True, "extra_headers": {"Accept": "text/event-stream"}}
+"""Its stream tells the usage unasked, with the last piece; OpenAI's parameter that asks for it is not among its own."""
 
 
 class AccessTokens:
@@ -104,8 +106,7 @@ class GigaChatBackend(OpenAiBackend):
         )
         # Its function calls cut long lists, so the ladder has no tool step.
         modes = (Mode.FLAT_SCHEMA, Mode.JSON_SCHEMA, Mode.PROMPT)
-        # How its stream tells the usage could not be tried, and the ledger must not miss it.
-        super().__init__(client, "gigachat", settings.model, modes, self._tokens.forget, streams=False)
+        super().__init__(client, "gigachat", settings.model, modes, self._tokens.forget, wish=_WISH)
 
     async def window(self) -> int | None:
         """Return None: GigaChat does not tell it."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ __all__ = ["OpenAiBackend", "openai_backend", "pause_of", "safe_address"]
 
 _PASSING: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _UNSUPPORTED: Final = frozenset({400, 404, 405, 422, 501})
+_WISH: Final[Mapping[str, Any]] = {"stream": True, "stream_options": {"include_usage": True}}
 _LOOK_SECONDS: Final = 10.0
 _WINDOW_KEYS: Final = ("max_model_len", "context_length", "max_context_length", "context_window", "n_ctx")
 
@@ -36,7 +38,7 @@ class OpenAiBackend:
         model: Name that the endpoint knows.
         modes: Modes to try, best first.
         refresh: Called after a 401; true where it got new credentials and the call is worth repeating.
-        streams: Whether the endpoint is asked for the answer in pieces where somebody wants to hear them.
+        wish: What is added to a request whose answer somebody wants to hear in pieces.
     """
 
     def __init__(
@@ -47,14 +49,15 @@ class OpenAiBackend:
         modes: Sequence[Mode] = (Mode.JSON_SCHEMA, Mode.FLAT_SCHEMA, Mode.TOOL, Mode.PROMPT),
         refresh: Callable[[], Awaitable[bool]] | None = None,
         *,
-        streams: bool = True,
+        wish: Mapping[str, Any] = _WISH,
     ) -> None:
         self._client = client
         self._kind = kind
         self._model = model
         self._modes = tuple(modes)
         self._refresh = refresh
-        self._streams = streams
+        self._streams = True
+        self._wish = wish
 
     @property
     def kind(self) -> str:
@@ -140,9 +143,8 @@ class OpenAiBackend:
         """Return the whole answer; where somebody listens and the endpoint can, it is told in pieces meanwhile."""
         if request.heard is None or not self._streams:
             return await self._send(body, request.seconds)
-        asked = {**body, "stream": True, "stream_options": {"include_usage": True}}
         try:
-            stream = await self._send(asked, request.seconds)
+            stream = await self._send({**body, **self._wish}, request.seconds)
         except ProviderFailed as error:
             if not error.unsupported:
                 raise
@@ -156,10 +158,14 @@ class OpenAiBackend:
         try:
             async with stream:
                 if "event-stream" not in stream.response.headers.get("content-type", ""):
-                    # A gateway that ignores the wish answers as ever.
-                    return ChatCompletion.model_validate_json(await stream.response.aread())
+                    # A gateway that ignores the wish answers as ever; as lenient as the library, for some leave fields out.
+                    whole = json.loads(await stream.response.aread())
+                    return ChatCompletion.construct(**whole) if isinstance(whole, dict) else None
                 told = False
                 async for chunk in stream:
+                    if getattr(chunk, "choices", None) is None:
+                        # An error in a shape of the gateway's own.
+                        raise self._failed("broke off its answer", passing=True)
                     told = True
                     state.handle_chunk(chunk)
                     for choice in chunk.choices[:1]:
@@ -177,10 +183,10 @@ class OpenAiBackend:
             raise self._failed(f"broke off its answer ({type(error).__name__})", passing=True) from None
         if not told:
             raise self._failed("answered without a choice", passing=False)
-        whole = state.current_completion_snapshot
-        if not whole.choices or whole.choices[0].finish_reason is None:
+        done = state.current_completion_snapshot
+        if not done.choices or done.choices[0].finish_reason is None:
             raise self._failed("broke off its answer", passing=True)
-        return whole
+        return done
 
     async def _send(self, body: Any, seconds: float) -> Any:
         try:

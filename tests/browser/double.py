@@ -71,6 +71,11 @@ class Double(orchestrator_pb2_grpc.OrchestratorServiceServicer):
         self.people: list[workspace_pb2.WorkspacePerson] = []
         self.calibration: calibration_pb2.GetCalibrationResponse | None = calibration()
         self.documents: list[tuple[document_pb2.AddDocumentConfig, bytes]] = []
+        self.additions: list[str] = []
+        self.removals: list[str] = []
+        self.reads_documents = threading.Event()
+        self.reads_documents.set()
+        self.refuse_documents: PlanerkaError | None = None
         self.settings = workspace_pb2.WorkspaceSettings(
             workspace_id="wsp_default", language="ru", stale_after_meetings=3, stale_after_days=14
         )
@@ -262,29 +267,46 @@ class Double(orchestrator_pb2_grpc.OrchestratorServiceServicer):
     def AddDocument(self, request_iterator: Iterator[Any], context: grpc.ServicerContext) -> Any:
         config = next(request_iterator).config
         data = b"".join(request.data for request in request_iterator)
+        self.additions.append(config.idempotency_key)
+        self.reads_documents.wait(30)
+        if self.refuse_documents is not None:
+            _abort(context, self.refuse_documents)
         if data.startswith(b"\xff"):
             _abort(context, InvalidArgument("no text", reason="FILE_BROKEN"))
-        self.documents.append((config, data))
-        document = document_pb2.KnowledgeDocument(
-            document_id=f"doc_{len(self.documents)}",
-            title=config.title or config.file_name,
-            size_bytes=len(data),
-            reader_ids=config.reader_ids,
-        )
-        return document_pb2.AddDocumentResponse(document=document, chunks=1)
+        keys = [one.idempotency_key for one, _ in self.documents]
+        if config.idempotency_key not in keys:
+            keys.append(config.idempotency_key)
+            self.documents.append((config, data))
+        number = keys.index(config.idempotency_key)
+        return document_pb2.AddDocumentResponse(document=self._document(number), chunks=1)
 
     def ListDocuments(self, request: Any, context: grpc.ServicerContext) -> Any:
-        found = [
-            document_pb2.KnowledgeDocument(
-                document_id=f"doc_{number}", title=config.file_name, size_bytes=len(data), reader_ids=config.reader_ids
-            )
-            for number, (config, data) in enumerate(self.documents, start=1)
-        ]
+        found = [self._document(number) for number in range(len(self.documents))]
         return document_pb2.ListDocumentsResponse(documents=found)
 
     def RemoveDocument(self, request: Any, context: grpc.ServicerContext) -> Any:
+        if self.refuse_documents is not None:
+            _abort(context, self.refuse_documents)
+        self.removals.append(request.idempotency_key)
         del self.documents[int(request.document_id.removeprefix("doc_")) - 1]
         return document_pb2.RemoveDocumentResponse()
+
+    def _document(self, number: int) -> document_pb2.KnowledgeDocument:
+        config, data = self.documents[number]
+        text = "" if data.startswith(b"%PDF") else data.decode()
+        moment = from_datetime(BEGUN + timedelta(days=number))
+        return document_pb2.KnowledgeDocument(
+            document_id=f"doc_{number + 1}",
+            title=config.title or config.file_name,
+            file_name=config.file_name,
+            format=llm_pb2.FILE_FORMAT_TEXT if text else llm_pb2.FILE_FORMAT_PDF,
+            size_bytes=len(data),
+            letters=len(text),
+            reader_ids=config.reader_ids,
+            added_by=self.people[0].person_id if self.people else "ppl_gone",
+            added_at=moment,
+            changed_at=moment,
+        )
 
     def Ask(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         yield orchestrator_pb2.AskResponse(text="Тесты для авторизации Александр закончит к пятнице [1], ")

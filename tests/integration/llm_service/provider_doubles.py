@@ -12,8 +12,9 @@ import ssl
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
@@ -43,10 +44,29 @@ def fill(schema: dict[str, Any], prompt: str) -> Any:
     return {"string": prompt, "integer": 1, "number": 1.0, "boolean": True}[kind]
 
 
+@dataclass
+class Stream:
+    """An answer that goes out piece by piece; the connection ends where the pieces do."""
+
+    content_type: str
+    pieces: Iterator[bytes]
+
+
 class Double:
-    """What both have in common: a server, its requests, and failures to come."""
+    """What both have in common: a server, its requests, and failures to come.
+
+    A streamed answer has the whole answer's text in pieces of a few letters. `writes` says what it has instead, for each of the next
+    answers, where None is a wait until `go` is set and `BREAK` a lost connection.
+    """
+
+    BREAK = "\0"
+    PIECE = 7
 
     def __init__(self) -> None:
+        self.streams = True
+        self.streamed = 0
+        self.writes: list[list[str | None]] = []
+        self.go = threading.Event()
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.failures: list[int] = []
         self.enforces = True
@@ -62,6 +82,18 @@ class Double:
     def error(self, status: int, why: str) -> Any:
         raise NotImplementedError
 
+    def pieces(self, content: str) -> Iterator[str]:
+        """Yield the text of one streamed answer, and raise `BrokenPipeError` where the connection is lost."""
+        self.streamed += 1
+        whole = [content[place : place + self.PIECE] for place in range(0, len(content), self.PIECE)]
+        for piece in self.writes.pop(0) if self.writes else whole:
+            if piece == self.BREAK:
+                raise BrokenPipeError
+            if piece is None:
+                assert self.go.wait(30)
+            else:
+                yield piece
+
     def take_failure(self) -> None:
         if self.failures:
             raise Refused(self.failures.pop(0), "out of order")
@@ -75,6 +107,7 @@ class GigaChatDouble(Double):
     def __init__(self) -> None:
         super().__init__()
         self.lives = 1800.0
+        self.tells_usage = True
         self.tokens: dict[str, float] = {}
 
     def handle(self, method: str, path: str, headers: Any, raw: bytes) -> Any:
@@ -133,18 +166,32 @@ class GigaChatDouble(Double):
         if self.truncates:
             content, reason = content[: len(content) // 2], "length"
         read = sum(len(message["content"]) for message in body["messages"]) // 4 + 1
-        return {
-            "choices": [{"message": {"role": "assistant", "content": content}, "index": 0, "finish_reason": reason}],
-            "created": int(time.time()),
-            "model": f"{body['model']}:2.0.28.2",
-            "object": "chat.completion",
-            "usage": {
-                "prompt_tokens": read,
-                "completion_tokens": 9,
-                "total_tokens": read + 9,
-                "precached_prompt_tokens": 0,
-            },
+        usage = {
+            "prompt_tokens": read,
+            "completion_tokens": 9,
+            "total_tokens": read + 9,
+            "precached_prompt_tokens": 0,
         }
+        frame = {"created": int(time.time()), "model": f"{body['model']}:2.0.28.2", "object": "chat.completion"}
+        if body.get("stream") and self.streams:
+            return Stream("text/event-stream", self._events(content, reason, frame, usage))
+        choice = {"message": {"role": "assistant", "content": content}, "index": 0, "finish_reason": reason}
+        return {"choices": [choice], **frame, "usage": usage}
+
+    def _events(self, content: str, reason: str, frame: dict[str, Any], usage: dict[str, Any]) -> Iterator[bytes]:
+        """Yield the events that GigaChat documents: no identifier, the role in the first, reason and usage in the last, then `[DONE]`."""
+
+        def event(delta: dict[str, Any], **more: Any) -> bytes:
+            choice = {"delta": delta, "index": 0, **{k: v for k, v in more.items() if k == "finish_reason"}}
+            body = {"choices": [choice], **frame, **{k: v for k, v in more.items() if k == "usage"}}
+            return f"data: {json.dumps(body, ensure_ascii=False)}\n\n".encode()
+
+        role = {"role": "assistant"}
+        for piece in self.pieces(content):
+            yield event({"content": piece, **role})
+            role = {}
+        yield event({"content": ""}, finish_reason=reason, **({"usage": usage} if self.tells_usage else {}))
+        yield b"data: [DONE]\n\n"
 
     def error(self, status: int, why: str) -> Any:
         return {"status": status, "message": why}
@@ -197,8 +244,29 @@ class YandexDouble(Double):
         # Numbers of 64 bits are strings in the JSON form of protobuf; a stream's message is wrapped.
         usage = {"inputTextTokens": str(read), "completionTokens": "9", "totalTokens": str(read + 9),
                  "completionTokensDetails": {"reasoningTokens": "0"}}  # fmt: skip
-        alternative = {"message": {"role": "assistant", "text": content}, "status": status}
-        return {"result": {"alternatives": [alternative], "usage": usage, "modelVersion": "09.02.2026"}}
+
+        def message(text: str, status: str) -> dict[str, Any]:
+            alternative = {"message": {"role": "assistant", "text": text}, "status": status}
+            return {"result": {"alternatives": [alternative], "usage": usage, "modelVersion": "09.02.2026"}}
+
+        if body["completionOptions"]["stream"] and self.streams:
+            return Stream("application/json", self._messages(content, status, message))
+        return message(content, status)
+
+    def _messages(self, content: str, status: str, message: Callable[[str, str], dict[str, Any]]) -> Iterator[bytes]:
+        """Yield a line of JSON for each partial answer, every one with the whole text so far, and the last with its final status."""
+        text = ""
+        for piece in self.pieces(content):
+            if piece.startswith("="):
+                # The text is written anew, or an error comes in the middle.
+                text = piece[1:]
+            elif piece == "ERROR":
+                yield json.dumps(self.error(503, "overloaded")).encode() + b"\n"
+                return
+            else:
+                text += piece
+            yield json.dumps(message(text, "ALTERNATIVE_STATUS_PARTIAL"), ensure_ascii=False).encode() + b"\n"
+        yield json.dumps(message(text, status), ensure_ascii=False).encode() + b"\n"
 
     @staticmethod
     def _require(body: dict[str, Any], fields: dict[str, Any]) -> None:
@@ -229,12 +297,26 @@ def serving(double: Double, context: ssl.SSLContext | None = None) -> Iterator[N
                 status, body = 200, double.handle(method, self.path, self.headers, raw)
             except Refused as error:
                 status, body = error.status, double.error(error.status, str(error))
-            data = json.dumps(body, ensure_ascii=False).encode()
             self.send_response(status)
+            if isinstance(body, Stream):
+                self._stream(body)
+                return
+            data = json.dumps(body, ensure_ascii=False).encode()
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
+
+        def _stream(self, stream: Stream) -> None:
+            self.send_header("Content-Type", stream.content_type)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            try:
+                for piece in stream.pieces:
+                    self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+                self.wfile.write(b"0\r\n\r\n")
+            except BrokenPipeError:
+                self.close_connection = True
 
         def log_message(self, *_: object) -> None:
             pass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +26,14 @@ from llm_service.patience import Patience
 from llm_service.perimeter import Reach
 from llm_service.settings import ProviderSettings
 from llm_service.structured import StructuredModel
-from tests.integration.llm_service.provider_doubles import GigaChatDouble, YandexDouble, _no_proxies, serving
+from tests.integration.llm_service.provider_doubles import (
+    PROSE,
+    Double,
+    GigaChatDouble,
+    YandexDouble,
+    _no_proxies,
+    serving,
+)
 
 __all__ = ["_no_proxies"]
 
@@ -216,6 +223,139 @@ async def test_both_tell_an_answer_that_was_cut(kind, giga, yandex, bundle) -> N
     double.truncates = True
     with pytest.raises(ModelOutputInvalid, match="length"):
         await model.chat(TALK, Note, 100)
+    await model.close()
+
+
+class Ear:
+    """Keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.heard: list[dict[str, object]] = []
+        self.first = asyncio.Event()
+
+    def begin(self) -> None:
+        self.begun += 1
+        self.heard.clear()
+
+    def hear(self, partial: Mapping[str, object]) -> None:
+        self.heard.append(dict(partial))
+        if partial.get("title"):
+            self.first.set()
+
+
+def both(
+    kind: str, giga: GigaChatDouble, yandex: YandexDouble, bundle: Path, **more: object
+) -> tuple[Double, StructuredModel]:
+    return (giga, giga_model(giga, bundle, **more)) if kind == "giga" else (yandex, yandex_model(yandex, **more))
+
+
+async def test_the_makers_own_client_is_content_with_our_stream(giga: GigaChatDouble, bundle: Path) -> None:
+    async with gigachat.GigaChat(
+        credentials=GigaChatDouble.KEY,
+        scope="GIGACHAT_API_PERS",
+        model="GigaChat-2",
+        base_url=f"{giga.address}/api/v1",
+        auth_url=f"{giga.address}/api/v2/oauth",
+        ca_bundle_file=str(bundle),
+    ) as client:
+        chunks = [chunk async for chunk in client.astream("Привет")]
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == PROSE
+    assert len(chunks) > 2
+    assert [chunk.choices[0].finish_reason for chunk in chunks[-2:]] == [None, "stop"]
+    assert chunks[-1].usage is not None
+    assert chunks[-1].usage.completion_tokens == 9
+
+
+@pytest.mark.parametrize("kind", ["giga", "yandex"])
+async def test_both_are_heard_while_they_write(kind, giga, yandex, bundle) -> None:
+    double, model = both(kind, giga, yandex, bundle)
+    await model.open()
+    assert double.streamed == 0, "nobody listens to the canary"
+    double.writes = [['{"title": "Отчёт Ивана', None, '", "done": true, "turns": [1]}']]
+    ear = Ear()
+    answer = asyncio.create_task(model.chat(TALK, Note, 100, ear))
+    await asyncio.wait_for(ear.first.wait(), 10)
+    assert ear.heard[-1] == {"title": "Отчёт Ивана"}
+    assert not answer.done(), "the model has not ended yet"
+    double.go.set()
+    reply = await answer
+    assert reply.value == Note(title="Отчёт Ивана", done=True, turns=[1])
+    assert (reply.usage.prompt_tokens, reply.usage.completion_tokens) == (11, 9), "the ledger misses nothing"
+    assert (ear.begun, double.streamed) == (1, 1)
+    await model.close()
+
+
+async def test_a_streamed_request_has_only_what_gigachat_knows(giga: GigaChatDouble, bundle: Path) -> None:
+    model = giga_model(giga, bundle)
+    await model.chat(TALK, Note, 100, Ear())
+    body = giga.bodies("/chat/completions")[-1]
+    assert body["stream"] is True
+    assert set(body) <= set(Chat.model_fields)
+    await model.close()
+
+
+async def test_a_stream_without_usage_does_not_look_free(giga: GigaChatDouble, bundle: Path) -> None:
+    giga.tells_usage = False
+    model = giga_model(giga, bundle)
+    reply = await model.chat(TALK, Note, 100, Ear())
+    assert reply.usage.prompt_tokens >= 11
+    assert reply.usage.completion_tokens >= 9
+    await model.close()
+
+
+@pytest.mark.parametrize("kind", ["giga", "yandex"])
+async def test_both_are_asked_again_after_a_stream_that_broke_off(kind, giga, yandex, bundle) -> None:
+    double, model = both(kind, giga, yandex, bundle)
+    double.writes = [['{"title": "Отч', double.BREAK]]
+    ear = Ear()
+    assert (await model.chat(TALK, Note, 100, ear)).value.title == TALK[1].content
+    assert (ear.begun, double.streamed) == (2, 2), "what was heard of the first is void"
+    double.writes = [['{"title": "Отч', double.BREAK]] * 3
+    with pytest.raises(ProviderFailed) as caught:
+        await model.chat(TALK, Note, 100, Ear())
+    assert caught.value.passing
+    await model.close()
+
+
+@pytest.mark.parametrize("kind", ["giga", "yandex"])
+async def test_an_installation_that_does_not_stream_answers_as_a_whole(kind, giga, yandex, bundle) -> None:
+    double, model = both(kind, giga, yandex, bundle)
+    double.streams = False
+    ear = Ear()
+    reply = await model.chat(TALK, Note, 100, ear)
+    assert reply.value == Note(title=TALK[1].content, done=True, turns=[1])
+    assert (reply.usage.completion_tokens, double.streamed) == (9, 0)
+    await model.close()
+
+
+@pytest.mark.parametrize("kind", ["giga", "yandex"])
+async def test_both_tell_a_stream_that_was_cut(kind, giga, yandex, bundle) -> None:
+    double, model = both(kind, giga, yandex, bundle)
+    await model.open()
+    double.truncates = True
+    with pytest.raises(ModelOutputInvalid, match="length"):
+        await model.chat(TALK, Note, 100, Ear())
+    await model.close()
+
+
+async def test_yandex_may_write_its_text_anew(yandex: YandexDouble) -> None:
+    model = yandex_model(yandex)
+    yandex.writes = [['{"title": "От', '={"title": "Смета\u2028", "done": true', ', "turns": []}']]
+    ear = Ear()
+    reply = await model.chat(TALK, Note, 100, ear)
+    assert reply.value.title == "Смета\u2028", "the last message counts"
+    assert ear.heard == [{"title": "От"}], "what was told cannot be taken back, and nothing is told after it"
+    await model.close()
+
+
+async def test_an_error_within_the_stream_of_yandex_is_one_that_may_pass(yandex: YandexDouble) -> None:
+    model = yandex_model(yandex, retries=0)
+    await model.open()
+    yandex.writes = [['{"title": "От', "ERROR"]]
+    with pytest.raises(ProviderFailed, match="503") as caught:
+        await model.chat(TALK, Note, 100, Ear())
+    assert caught.value.passing
     await model.close()
 
 

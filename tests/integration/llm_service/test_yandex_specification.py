@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
+from itertools import pairwise
 
 import pytest
 from google.protobuf import json_format
@@ -46,13 +47,17 @@ async def talked():
 
 
 def answer_to(double: YandexDouble, path: str, body: dict) -> dict:
+    return json.loads(raw_answer_to(double, path, body))
+
+
+def raw_answer_to(double: YandexDouble, path: str, body: dict) -> bytes:
     request = urllib.request.Request(
         f"{double.address}{path}",
         data=json.dumps(body).encode(),
         headers={"Authorization": f"Api-Key {YandexDouble.KEY}", "x-folder-id": YandexDouble.FOLDER},
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
-        return json.loads(answer.read())
+        return answer.read()
 
 
 async def test_requests_are_messages_of_the_specification(talked: YandexDouble) -> None:
@@ -79,8 +84,26 @@ async def test_the_double_answers_with_messages_of_the_specification(talked: Yan
     assert len(json_format.ParseDict(answer_to(talked, path, body), spec.TokenizeResponse()).tokens) == 3
 
 
+async def test_a_stream_is_messages_of_the_specification_each_with_the_whole_text_so_far() -> None:
+    double = YandexDouble()
+    body = {
+        "modelUri": "gpt://b1gfolder/yandexgpt/latest",
+        "completionOptions": {"stream": True, "temperature": 0, "maxTokens": "9"},
+        "messages": [{"role": "user", "text": "Привет"}],
+    }
+    assert json_format.ParseDict(body, spec.CompletionRequest()).completion_options.stream
+    with serving(double):
+        lines = raw_answer_to(double, "/foundationModels/v1/completion", body).splitlines()
+    parts = [json_format.ParseDict(json.loads(line)["result"], spec.CompletionResponse()) for line in lines]
+    texts = [part.alternatives[0].message.text for part in parts]
+    assert len(texts) > 2
+    assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
+    statuses = {part.alternatives[0].status for part in parts[:-1]}
+    assert statuses == {text_common_pb2.Alternative.ALTERNATIVE_STATUS_PARTIAL}
+    assert parts[-1].alternatives[0].status == text_common_pb2.Alternative.ALTERNATIVE_STATUS_FINAL
+
+
 def test_every_status_that_the_specification_knows_is_translated() -> None:
     known = set(text_common_pb2.Alternative.AlternativeStatus.keys())
     assert set(yandexgpt._REASONS) <= known
-    # A partial answer comes only in a stream, which is not asked for.
-    assert known - set(yandexgpt._REASONS) <= {"ALTERNATIVE_STATUS_UNSPECIFIED", "ALTERNATIVE_STATUS_PARTIAL"}
+    assert known - set(yandexgpt._REASONS) == yandexgpt._UNFINISHED - {""}

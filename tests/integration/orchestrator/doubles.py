@@ -221,7 +221,8 @@ class Llm(llm_pb2_grpc.LlmServiceServicer):
         def make():
             for document in request.documents:
                 self.documents[document.document_id] = document
-            return llm_pb2.UpsertDocumentsResponse(written=len(request.documents))
+            letters = sum(len(document.file.data.decode(errors="replace")) for document in request.documents)
+            return llm_pb2.UpsertDocumentsResponse(written=len(request.documents), letters=letters)
 
         return self.ledger.once(request, make)
 

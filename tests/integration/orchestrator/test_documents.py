@@ -77,6 +77,7 @@ async def test_a_document_goes_to_the_knowledge_base_once_and_leaves_it(client, 
     assert (document.title, document.file_name, document.size_bytes) == ("Правила", "rules.md", len(RULES))
     assert document.sha256 == hashlib.sha256(RULES).hexdigest()
     assert document.format == llm_pb2.FILE_FORMAT_MARKDOWN
+    assert document.letters == len(RULES.decode())
     sent = mesh.llm.servicer.documents[document.document_id]
     assert (sent.kind, sent.file.data, list(sent.readers)) == (llm_pb2.DOCUMENT_KIND_UPLOAD, RULES, [])
 

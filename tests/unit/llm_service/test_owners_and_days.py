@@ -18,6 +18,7 @@ from textkit.people import Person
 
 _SNIPPETS = Path(__file__).parents[2] / "data" / "tasks"
 _ENOUGH = 0.95
+_ENOUGH_MISHEARD = 0.9
 
 
 def _talk(snippet: dict) -> Talk:
@@ -61,3 +62,19 @@ def test_owners_and_days_are_right_and_none_is_invented(name, count):
             invented.append(snippet["id"])
     assert not invented, wrong
     assert 1 - len(wrong) / len(snippets) >= _ENOUGH, wrong
+
+
+@pytest.mark.parametrize(("name", "count"), [("misheard_names", 56), ("misheard_names_later", 28)])
+def test_owners_whose_names_were_misheard_are_found_and_none_is_invented(name, count):
+    lines = (_SNIPPETS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert len(rows) == count
+    wrong, invented = [], []
+    for row in rows:
+        said = [{"speaker": row["speaker"], "text": row["text"]}]
+        owner, _ = _found({**row, "day": "2026-03-03", "turns": said})
+        if owner != row["owner"]:
+            wrong.append((row["text"], row["owner"], owner))
+            invented += [row["id"]] if owner else []
+    assert not invented, wrong
+    assert 1 - len(wrong) / len(rows) >= _ENOUGH_MISHEARD, wrong
