@@ -118,7 +118,7 @@ def _cosines(vectors: Floats, cards: Floats) -> Floats:
     """Return the product of texts and cards, [texts, cards].
 
     For a single text numpy would ask a BLAS whose threads wait for one another far longer than the product takes wherever the cores
-    are not idle (onnxruntime's threads spin for a while after each embedding), while one core reads the cards as fast as memory gives them.
+    are not idle, while one core reads the cards as fast as memory gives them.
     """
     if len(vectors) == 1:
         return np.asarray(np.einsum("d,cd->c", vectors[0], cards)[None, :], dtype=np.float32)
