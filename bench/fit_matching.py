@@ -1,6 +1,6 @@
 """Fit the weights of match_service on data and write `match_service/weights.json`, with held-out figures.
 
-    python bench/fit_matching.py --model MODEL_DIR --beir SET_DIR... --meetings MEETING_DIR... --cache DIR [--write]
+    python bench/fit_matching.py --model MODEL_DIR --beir SET_DIR... --meetings MEETING_DIR... [--write]
 
 The BEIR sets give the weights for single texts (each query also once with its answers taken out of the corpus: a case in
 which no card fits); the meetings give the chain over a talk, twice: as written, and with recogniser-like slips. Held-out
@@ -13,7 +13,6 @@ import random
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +20,13 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 from scipy.stats import beta
 
+from bench.embeddings import CACHE, CachedEmbedder, corpus_of
 from evaluation.matching import auroc, link_figures, read_beir
 from match_service import features, matching, sequence
 from match_service.cards import CardView
-from match_service.corpus import PIECED_CARDS, CardCorpus, PairScores
+from match_service.corpus import CardCorpus, PairScores
 from match_service.talk import Cue, Said, Sentence, sentences
 from match_service.weights import Scale, TalkWeights, Weights, parse
-from textkit.embedder import Embedder
 from textkit.people import Person
 
 FOLDS = 5
@@ -41,36 +40,6 @@ MASKED_RIGHT = 0.05
 """The same where the best card's chance is fitted: most texts that are asked about are about some card."""
 RIDGE = 1e-3
 TALK_RIDGE = 0.003
-
-
-class CachedEmbedder:
-    """Vectors kept in a folder by the hash of their texts."""
-
-    def __init__(self, model: Path, cache: Path) -> None:
-        self.embedder = Embedder(model, threads=2)
-        self.cache = cache
-        cache.mkdir(parents=True, exist_ok=True)
-
-    def __call__(self, kind: str, texts: Sequence[str]) -> np.ndarray:
-        name = sha256("\x1f".join([self.embedder.fingerprint, kind, *texts]).encode()).hexdigest()[:24]
-        path = self.cache / f"{name}.npy"
-        if not path.is_file():
-            embed = self.embedder.embed_queries if kind == "query" else self.embedder.embed_passages
-            np.save(path, embed(texts))
-        return np.load(path)
-
-
-def corpus_of(cards: Sequence[CardView], embed: CachedEmbedder) -> CardCorpus:
-    pieces = None
-    if len(cards) <= PIECED_CARDS:
-        vectors = embed("passage", [piece for card in cards for piece in card.pieces])
-        pieces = np.split(vectors, np.cumsum([len(card.pieces) for card in cards])[:-1])
-    return CardCorpus(
-        cards,
-        embed("passage", [c.passage for c in cards]),
-        embed("passage", [c.heading or c.passage for c in cards]),
-        pieces,
-    )
 
 
 @dataclass
@@ -371,7 +340,7 @@ def main() -> int:
     parser.add_argument(
         "--held-out", type=Path, nargs="*", default=[], help="meetings that are measured, never fitted on"
     )
-    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, default=CACHE, help="folder that keeps vectors for the next run")
     parser.add_argument("--texts-only", action="store_true", help="keep the fitted talk of weights.json")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--pairs", type=Path, help="write the held-out probability and truth of every best card here")

@@ -1,11 +1,11 @@
 """Compare matching with plain methods, and our embedder with sentence-transformers, in one run.
 
-    python -m bench.matching --model MODEL_DIR --beir SET_DIR... [--parts methods,embedding,index] [--threads 2] [--json FILE]
+    python -m bench.matching --model MODEL_DIR --beir SET_DIR... [--parts methods,embedding,precision,index] [--json FILE]
 
 methods: recall and MRR of BM25 alone, vectors alone, their rank fusion (k = 60), and ours. embedding: texts a second of our
 onnxruntime embedder (float32 and int8) and of sentence-transformers on PyTorch with the same weights, texts and threads, in turns,
-by wall clock and by processor time; and what int8 costs in recall@1. index: one text against 50,000 cards, the real code, where most
-cards are noisy copies of real vectors with words of the real cards mixed anew.
+by wall clock and by processor time. precision: what int8 vectors cost in recall@1. index: one text against 50,000 cards, the real
+code, where most cards are noisy copies of real vectors with words of the real cards mixed anew.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench.fit_matching import corpus_of
+from bench.embeddings import CACHE, CachedEmbedder, corpus_of
 from bench.torch_embedder import build
 from evaluation.matching import BeirSet, Outcome, match_figures, read_beir
 from evaluation.retrieval import percentile
@@ -28,9 +28,10 @@ from match_service.corpus import CardCorpus
 from match_service.matching import match_texts
 from match_service.weights import built_in
 from textkit.bm25 import BM25
-from textkit.embedder import Embedder
+from textkit.embedder import Embedder, Precision
 from textkit.lemmas import lemmas
 
+PRECISIONS: tuple[Precision, ...] = ("float32", "int8")
 RRF = 60
 RANKS = 10
 NOISE = 0.35
@@ -41,7 +42,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--beir", type=Path, nargs="+", required=True)
-    parser.add_argument("--parts", default="methods,embedding,index")
+    parser.add_argument("--cache", type=Path, default=CACHE, help="folder that keeps vectors for the next run")
+    parser.add_argument("--parts", default="methods,embedding,precision,index")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--texts", type=int, default=300, help="texts that are embedded in each round")
@@ -53,6 +55,7 @@ def main() -> int:
     parts: dict[str, Callable[[], Any]] = {
         "methods": lambda: methods(sets, options),
         "embedding": lambda: embedding(sets, options),
+        "precision": lambda: precision(sets, options),
         "index": lambda: index(sets, options),
     }
     figures = {name: parts[name]() for name in options.parts.split(",")}
@@ -65,13 +68,9 @@ def views(data: BeirSet) -> list[CardView]:
     return [CardView(one.document_id, one.title or "-", one.text) for one in data.documents]
 
 
-def embed_with(embedder: Embedder) -> Callable[[str, Sequence[str]], np.ndarray]:
-    return lambda kind, texts: embedder.embed_queries(texts) if kind == "query" else embedder.embed_passages(texts)
-
-
 def methods(sets: dict[str, BeirSet], options: argparse.Namespace) -> dict[str, dict[str, dict[str, float | None]]]:
     """Return the figures of every method on every set, and print them."""
-    embed = embed_with(Embedder(options.model, options.threads))
+    embed = CachedEmbedder(options.model, options.cache, options.threads)
     found: dict[str, dict[str, dict[str, float | None]]] = {}
     for name, data in sets.items():
         cards = views(data)
@@ -110,7 +109,7 @@ def order(scores: np.ndarray) -> list[list[int]]:
 
 
 def embedding(sets: dict[str, BeirSet], options: argparse.Namespace) -> dict[str, Any]:
-    """Return texts a second of all engines, and the recall@1 of both precisions, and print them."""
+    """Return texts a second of all engines, and print them."""
     torch.set_num_threads(options.threads)
     texts = sample([card.passage for data in sets.values() for card in views(data)], options.texts)
     exact = Embedder(options.model, options.threads, cache_size=0)
@@ -145,8 +144,6 @@ def embedding(sets: dict[str, BeirSet], options: argparse.Namespace) -> dict[str
             "cosine_least": float(cosine.min()),
         }
         print(f"{name:22s}", " ".join(f"{key} {value:.4f}" for key, value in figures[name].items()))
-    figures["recall@1"] = {name: recalls(data, {"float32": exact, "int8": rounded}) for name, data in small(sets)}
-    print(figures["recall@1"])
     return figures
 
 
@@ -154,20 +151,27 @@ def small(sets: dict[str, BeirSet]) -> list[tuple[str, BeirSet]]:
     return [(name, data) for name, data in sets.items() if len(data.documents) <= 1000]
 
 
-def recalls(data: BeirSet, embedders: dict[str, Embedder]) -> dict[str, float]:
-    """Return recall@1 of ours with the vectors of each embedder."""
-    found = {}
-    for name, embedder in embedders.items():
-        embed = embed_with(embedder)
-        corpus = corpus_of(views(data), embed)
-        texts = [text for _, text in data.queries]
-        matches = match_texts(corpus.compare(texts, embed("query", texts)), built_in(), 1)
-        hits = [
-            corpus.cards[match.candidates[0].row].card_id in data.relevant[query]
-            for (query, _), match in zip(data.queries, matches, strict=True)
-            if data.relevant.get(query)
-        ]
-        found[name] = float(np.mean(hits))
+def precision(sets: dict[str, BeirSet], options: argparse.Namespace) -> dict[str, dict[str, float]]:
+    """Return recall@1 of the vectors alone and of ours with either precision of the vectors, and print it."""
+    found: dict[str, dict[str, float]] = {name: {} for name in sets}
+    for kind in PRECISIONS:
+        embed = CachedEmbedder(options.model, options.cache, options.threads, kind)
+        for name, data in sets.items():
+            cards = views(data)
+            texts = [text for _, text in data.queries]
+            vectors = embed("query", texts)
+            ours = match_texts(corpus_of(cards, embed).compare(texts, vectors), built_in(), 1)
+            cosine = vectors @ embed("passage", [card.passage for card in cards]).T
+            firsts = {"ours": [match.candidates[0].row for match in ours], "dense": cosine.argmax(axis=1).tolist()}
+            for method, rows in firsts.items():
+                hits = [
+                    cards[row].card_id in data.relevant[query]
+                    for (query, _), row in zip(data.queries, rows, strict=True)
+                    if data.relevant.get(query)
+                ]
+                found[name][f"{method} {kind}"] = float(np.mean(hits))
+    for name, figures in found.items():
+        print(f"{name:14s}", " ".join(f"{key} {value:.4f}" for key, value in figures.items()))
     return found
 
 

@@ -109,13 +109,14 @@ def match_texts(scores: PairScores, weights: Weights, limit: int, lesson: Lesson
     right = logistic(fit @ np.array(weights.right, dtype=np.float32))
     any_card = np.maximum(logistic(fit @ np.array(weights.any_card, dtype=np.float32)), right)
     auto = max(weights.auto_text if scores.pieced else weights.auto_whole, lesson.auto)
+    means = logits.mean(axis=1)
     matches: list[TextMatch] = []
     for row in range(count):
         chances = _chances(logits[row], int(best[row]), float(right[row]), float(any_card[row]))
         candidates = tuple(
             Candidate(
                 int(card),
-                score=float(logistic(logits[row, card] - logits[row].mean() - 3.0)),
+                score=float(logistic(logits[row, card] - means[row] - 3.0)),
                 probability=lesson.probability(float(chances[card])),
                 built_in=float(chances[card]),
             )

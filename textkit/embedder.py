@@ -63,6 +63,8 @@ class Embedder:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # Threads that wait spinning take the cores from whatever comes after an embedding, and from other services.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(str(self._model_path), options, providers=list(providers))
         self._inputs = frozenset(node.name for node in self._session.get_inputs())
         self._cache: OrderedDict[str, Vectors] = OrderedDict()

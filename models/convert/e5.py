@@ -40,8 +40,8 @@ _LEAST_COSINE_4BIT: Final = 0.999
 """Against the wheel's own engine, which multiplies in 8 bits; 0.9999 was measured."""
 _LEAST_COSINE_AUTHORS: Final = 0.95
 """Against the same reference: 4-bit rounding alone costs 0.01-0.02 (the wheel's own figure)."""
-_LEAST_COSINE_INT8: Final = 0.97
-"""Of the int8 file against the float32 file; 0.988 was measured."""
+_LEAST_COSINE_INT8: Final = 0.99
+"""Of the int8 file against the float32 file; 0.996 was measured."""
 
 
 def convert(raw: Path, final: Path) -> None:
@@ -102,7 +102,10 @@ def _quantize(exact: Path, rounded: Path) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic  # noqa: PLC0415
 
     # Products of two activations (attention) stay float32: rounding them costs accuracy and saves no weights.
-    quantize_dynamic(exact, rounded, weight_type=QuantType.QInt8, extra_options={"MatMulConstBOnly": True})
+    # One scale for each column of a matrix costs a third of what one for the whole matrix does, and is as fast.
+    quantize_dynamic(
+        exact, rounded, per_channel=True, weight_type=QuantType.QInt8, extra_options={"MatMulConstBOnly": True}
+    )
 
 
 def _embed(model: Path, reference: list[dict[str, Any]]) -> list[NDArray[np.float32]]:

@@ -76,3 +76,36 @@ def test_a_card_is_as_near_as_its_nearest_piece_and_its_centroid_lies_between(co
     assert scores.centroid[0, 0] - scores.centroid[0, 1] == pytest.approx(np.sqrt(0.5) / 0.03, rel=1e-3)
     assert scores.pieced == 1.0
     assert corpus.compare(["a"], eye[:1, :3]).pieced == 0.0
+
+
+@pytest.mark.parametrize("pieced", [False, True])
+def test_vectors_are_compared_as_in_the_plain_way(pieced: bool) -> None:
+    rng = np.random.default_rng(5)
+
+    def unit(count: int) -> np.ndarray:
+        rows = rng.standard_normal((count, 384), dtype=np.float32)
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    cards = [CardView(f"c{row}", f"card {row}") for row in range(300)]
+    passages, titles, texts = unit(300), unit(300), unit(7)
+    pieces = [unit(count) for count in rng.integers(1, 7, 300)] if pieced else None
+    corpus = CardCorpus(cards, passages, titles, pieces)
+
+    together = corpus.compare(["a"] * 7, texts)
+    for number, text in enumerate(texts.astype(np.float64)):
+        alone = corpus.compare(["a"], texts[[number]], texts.mean(axis=0))
+        for scores, row in ((together, number), (alone, 0)):
+            mean = float(np.mean([text @ passage for passage in passages]))
+            mean_title = float(np.mean([text @ title for title in titles]))
+            centres = [own.sum(axis=0) / np.linalg.norm(own.sum(axis=0)) for own in pieces or passages[:, None]]
+            mean_centre = float(np.mean([text @ centre for centre in centres]))
+            for card in range(0, 300, 13):
+                cosine = text @ passages[card]
+                best = max(text @ piece for piece in (pieces[card] if pieces else passages[[card]]))
+                back = cosine - texts.mean(axis=0) @ passages[card]
+                assert scores.cosine[row, card] == pytest.approx(cosine, abs=1e-6)
+                assert 0.03 * scores.dense[row, card] == pytest.approx(cosine - mean, abs=1e-6)
+                assert 0.03 * scores.dense_title[row, card] == pytest.approx(text @ titles[card] - mean_title, abs=1e-6)
+                assert 0.03 * scores.piece[row, card] == pytest.approx(best - mean, abs=1e-6)
+                assert 0.03 * scores.centroid[row, card] == pytest.approx(text @ centres[card] - mean_centre, abs=1e-6)
+                assert 0.03 * scores.dense_back[row, card] == pytest.approx(back, abs=1e-6)
