@@ -26,7 +26,7 @@ Ask = Callable[[Decoding], Awaitable[list[Phrase]]]
 """Finds the answer to a question."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Waiting:
     model: SpeechModel
     question: Decoding

@@ -124,7 +124,7 @@ class SpeechModel(Protocol):
         """The same for several windows at once, which may be cheaper."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Decoding:
     """A question to the model: what is said in `audio`?
 
