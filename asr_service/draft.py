@@ -18,13 +18,13 @@ _WINDOW = 9 * SAMPLE_RATE
 """Samples that a careful pass hears at most; with the silence behind it, the shortest length that the model decodes well."""
 _BREATH = int(0.2 * SAMPLE_RATE)
 """Samples of silence in which a careful pass has time, and no word is cut."""
-_FRESH = int(1.2 * SAMPLE_RATE)
+_FRESH = int(1.0 * SAMPLE_RATE)
 """Samples of new speech that are worth a careful pass."""
 _BREATHLESS = int(2.2 * SAMPLE_RATE)
 """Samples of new speech that get a careful pass although nobody pauses."""
 _SELDOM = 2 * SAMPLE_RATE
 """Samples of new speech that are worth a careful pass where others want the time too."""
-_EDGE = 0.7
+_EDGE = 0.6
 """Seconds at the end of such a pass whose words may be cut, and are left to the next one."""
 _SAME_WORD = 0.8
 """Seconds within which the same text is the same word."""

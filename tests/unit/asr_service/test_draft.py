@@ -23,7 +23,7 @@ def text(words: list[Word]) -> str:
 
 def test_a_pass_comes_in_a_pause_and_sooner_or_later_without_one() -> None:
     draft = Draft(SECOND)
-    assert not draft.due(2 * SECOND, PAUSE)
+    assert not draft.due(int(1.9 * SECOND), PAUSE)
     assert draft.due(3 * SECOND, PAUSE)
     assert not draft.due(3 * SECOND, 0)
     assert draft.due(5 * SECOND, 0)
@@ -53,7 +53,7 @@ def test_in_a_pause_everything_is_settled() -> None:
 
 def test_amid_speech_the_last_words_wait() -> None:
     draft = Draft(0)
-    draft.settle(words("мы сделали экспорт и имп"), 0, int(2.5 * SECOND), 0)
+    draft.settle(words("мы сделали экспорт и имп"), 0, int(2.4 * SECOND), 0)
     assert text(draft.words) == "мы сделали экспорт"
     assert draft.place == int(1.45 * SECOND)
 
