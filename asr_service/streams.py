@@ -73,7 +73,8 @@ class StreamTable:
         self.check_room()
         token = secrets.token_urlsafe(24)
         drafted = sum(stream.drafts and not stream.over and not stream.failed for stream in self._streams.values())
-        drafts = drafted < self._limits.drafts
+        # Without words before the final ones there is nothing to make stable sooner.
+        drafts = config.interim_results and drafted < self._limits.drafts
         try:
             journal = StreamJournal.create(self._folder, new_id("stm"), token, config, drafts=drafts)
         except OSError as error:

@@ -31,7 +31,9 @@ from asr_service.transcriber import Decoding, DecodingTask, Phrase, Word
 from asr_service.turns import SpokenWord, Turn
 
 LIMITS = StreamLimits(streams=2, resume_window=30.0, max_lag=5.0, max_seconds=3_600.0, drafts=1)
-CONFIG = asr_pb2.StreamConfig(encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate=SAMPLE_RATE, channels=1)
+CONFIG = asr_pb2.StreamConfig(
+    encoding=asr_pb2.AUDIO_ENCODING_PCM_S16LE, sample_rate=SAMPLE_RATE, channels=1, interim_results=True
+)
 
 
 class CountingRecognition:
@@ -478,9 +480,13 @@ async def test_a_stream_that_would_slow_the_others_down_is_refused(house: House)
 async def test_as_many_streams_get_drafts_as_there_is_time_for(house: House) -> None:
     first, second = open_stream(house)[0], open_stream(house)[0]
     assert (first.drafts, second.drafts) == (True, False)
+    final_only = asr_pb2.StreamConfig()
+    final_only.CopyFrom(CONFIG)
+    final_only.interim_results = False
     connection = first.attach()
     first.end(connection)
     await asyncio.wait_for(events(first, connection), 5)
+    assert not house.table.open(final_only)[0].drafts
     assert open_stream(house)[0].drafts
 
 
