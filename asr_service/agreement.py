@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from asr_service.audio import SAMPLE_RATE
 from asr_service.transcriber import Word
 
-__all__ = ["Agreement", "plain"]
+__all__ = ["Agreement", "is_same", "plain"]
 
 _LONGEST_WINDOW = 9.0
 """Seconds; with the silence behind it this is the shortest length that the model decodes well, and the cheapest."""
@@ -111,14 +111,15 @@ def _behind(known: Sequence[Word], settled: Sequence[Word], place: float) -> int
     """How many of the known words are settled now: up to the same word, else by time, which is the less exact of the two."""
     if settled:
         last = settled[-1]
-        same = [
-            number
-            for number, word in enumerate(known)
-            if plain(word.text) == plain(last.text) and abs(word.end - last.end) < _SAME_WORD
-        ]
+        same = [number for number, word in enumerate(known) if is_same(word, last)]
         if same:
             return min(same, key=lambda number: abs(known[number].end - last.end)) + 1
     return next((number for number, word in enumerate(known) if word.start >= place - _OVERLAP), len(known))
+
+
+def is_same(one: Word, other: Word) -> bool:
+    """Whether two passes heard one word."""
+    return plain(one.text) == plain(other.text) and abs(one.end - other.end) < _SAME_WORD
 
 
 def plain(word: str) -> str:

@@ -8,7 +8,7 @@ words change that people have read already, and a look with more context behind 
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
-from asr_service.agreement import plain
+from asr_service.agreement import is_same, plain
 from asr_service.audio import SAMPLE_RATE
 from asr_service.transcriber import Word
 
@@ -26,8 +26,6 @@ _SELDOM = 2 * SAMPLE_RATE
 """Samples of new speech that are worth a careful pass where others want the time too."""
 _EDGE = 0.6
 """Seconds at the end of such a pass whose words may be cut, and are left to the next one."""
-_SAME_WORD = 0.8
-"""Seconds within which the same text is the same word."""
 _STUCK = 12 * SAMPLE_RATE
 """Samples without words, as in laughter, behind which the draft goes on."""
 _TRUST = 2.0
@@ -122,7 +120,7 @@ def _begun(words: Sequence[Word], before: Sequence[Word]) -> list[Word]:
     """
     for number, word in enumerate(words):
         for place, known in enumerate(before):
-            if plain(known.text) == plain(word.text) and abs(known.end - word.end) < _SAME_WORD:
+            if is_same(known, word):
                 return [*before[:place], *words[number:]]
     return list(words)
 
