@@ -95,15 +95,19 @@ def yandex_model(double: YandexDouble, **more: object) -> StructuredModel:
     return make_model("yandex", ProviderSettings.model_validate(settings), Reach())
 
 
-async def test_the_makers_own_client_is_content_with_our_gigachat(giga: GigaChatDouble, bundle: Path) -> None:
-    async with gigachat.GigaChat(
+def makers_client(giga: GigaChatDouble, bundle: Path) -> gigachat.GigaChat:
+    return gigachat.GigaChat(
         credentials=GigaChatDouble.KEY,
         scope="GIGACHAT_API_PERS",
         model="GigaChat-2",
         base_url=f"{giga.address}/api/v1",
         auth_url=f"{giga.address}/api/v2/oauth",
         ca_bundle_file=str(bundle),
-    ) as client:
+    )
+
+
+async def test_the_makers_own_client_is_content_with_our_gigachat(giga: GigaChatDouble, bundle: Path) -> None:
+    async with makers_client(giga, bundle) as client:
         shape = {"type": "json_schema", "schema": {"type": "string"}, "strict": True}
         answer = await client.achat({"messages": [{"role": "user", "content": "Привет"}], "response_format": shape})
         assert isinstance(answer, ChatCompletion)
@@ -251,14 +255,7 @@ def both(
 
 
 async def test_the_makers_own_client_is_content_with_our_stream(giga: GigaChatDouble, bundle: Path) -> None:
-    async with gigachat.GigaChat(
-        credentials=GigaChatDouble.KEY,
-        scope="GIGACHAT_API_PERS",
-        model="GigaChat-2",
-        base_url=f"{giga.address}/api/v1",
-        auth_url=f"{giga.address}/api/v2/oauth",
-        ca_bundle_file=str(bundle),
-    ) as client:
+    async with makers_client(giga, bundle) as client:
         chunks = [chunk async for chunk in client.astream("Привет")]
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == PROSE
     assert len(chunks) > 2
