@@ -14,20 +14,23 @@ import argparse
 import asyncio
 import json
 import re
+import sys
 import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from llm_service.adapters import choose
+from llm_service.adapters import make_model
 from llm_service.answers import Answered, Answerer
 from llm_service.documents import Document, Passage
 from llm_service.extraction import passages_of_file
 from llm_service.knowledge import Access, Knowledge, Narrowed
+from llm_service.perimeter import Reach
 from llm_service.questions import Question
 from llm_service.service import load_embedder
-from llm_service.settings import LlmSettings
+from llm_service.settings import DEFAULT, LlmSettings
+from llm_service.structured import StructuredModel
 from textkit.lemmas import question_language
 
 _WORKSPACE = "bench"
@@ -50,11 +53,17 @@ def corpus(folder: Path) -> list[Document]:
     return found
 
 
+def default_model(settings: LlmSettings) -> StructuredModel | None:
+    """Return the model of the settings itself, not opened; None where there is none."""
+    provider = settings.all_providers().get(DEFAULT)
+    return None if provider is None else make_model(DEFAULT, provider, Reach(settings.inside))
+
+
 async def measure(folder: Path, state: Path, name: str, *, with_model: bool, limit: int) -> dict[str, Any]:
-    settings = LlmSettings(state=state) if with_model else LlmSettings(state=state, provider="none")
+    settings = LlmSettings.model_validate({"state": state} if with_model else {"state": state, "provider": "none"})
     knowledge = Knowledge(settings, load_embedder(settings))
     await knowledge.open()
-    model = choose(settings)
+    model = default_model(settings)
     try:
         if model is not None:
             await model.open()
@@ -64,7 +73,11 @@ async def measure(folder: Path, state: Path, name: str, *, with_model: bool, lim
         questions = [json.loads(line) for line in lines]
         if limit:
             questions = questions[:: max(1, len(questions) // limit)]
-        items = [await ask(answerer, one) for one in questions]
+        items = []
+        for number, one in enumerate(questions, start=1):
+            items.append(await ask(answerer, one))
+            right = sum(item["right"] for item in items)
+            print(f"{number} of {len(questions)}: {right} right", file=sys.stderr, flush=True)
     finally:
         if model is not None:
             await model.close()

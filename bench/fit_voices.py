@@ -14,14 +14,15 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment, minimize
-from voice_samples import Heard, load
 
 from asr_service import identification
 from asr_service.embedding import VoiceEncoder
 from asr_service.identification import FEATURES, Calibration, pair_features, probabilities
+from bench.voice_samples import Heard, load
 from mesh.paths import models_root
 from models import Store
 
@@ -72,7 +73,7 @@ def channel_space(people: People) -> Calibration:
 def meetings(people: People, count: int, seed: int) -> list[Meeting]:
     rng = np.random.default_rng(seed)
     names = sorted(people)
-    made = []
+    made: list[Meeting] = []
     while len(made) < count:
         chosen = rng.permutation(names)
         present, absent = rng.integers(1, 6), rng.integers(0, 9)
@@ -94,7 +95,7 @@ def meetings(people: People, count: int, seed: int) -> list[Meeting]:
                 truth.append(enrolled.index(name) if name in enrolled else -1)
         if not voices:
             continue
-        samples = [kept[n] if n in kept else rng.choice(people[n]).pieces for n in enrolled]
+        samples = [kept[n] if n in kept else rng.choice(cast("Any", people[n])).pieces for n in enrolled]
         samples = [s[: rng.integers(3, max(len(s), 3) + 1)] for s in samples]
         made.append(
             Meeting(

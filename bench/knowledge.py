@@ -58,7 +58,7 @@ async def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]
     model = Store(default_root()).path("multilingual-e5-small")
     embedder = Filling(model, threads=arguments.threads)
     bare = Embedder(model, threads=arguments.threads, cache_size=1)
-    settings = LlmSettings(state=folder, provider="none")
+    settings = LlmSettings.model_validate({"state": folder, "provider": "none"})
     knowledge = Knowledge(settings, embedder)
     await knowledge.open()
     try:

@@ -117,7 +117,7 @@ def embedding(sets: dict[str, BeirSet], options: argparse.Namespace) -> dict[str
     peer = build(options.model)
     prefixed = [f"passage: {text}" for text in texts]
     engines: dict[str, Callable[[], np.ndarray]] = {
-        "sentence-transformers": lambda: peer.encode(prefixed, batch_size=32, show_progress_bar=False),
+        "sentence-transformers": lambda: np.asarray(peer.encode(prefixed, batch_size=32, show_progress_bar=False)),
         "float32": lambda: exact.embed_passages(texts),
         "int8": lambda: rounded.embed_passages(texts),
     }

@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 import soundfile
-from speech_figures import Said, Timed, ratio, speaker_figures, table, word_figures
-from speech_ours import Service, breaks, live_spans, long_stream, recognise_file, recognise_live, sounds, sweep
-from speech_peers import SENKO, WHISPER, WHISPER_LIVE_KIT, PeerMissing, Peers
 
+from bench.speech_figures import Said, State, Timed, ratio, speaker_figures, table, word_figures
+from bench.speech_ours import Service, breaks, live_spans, long_stream, recognise_file, recognise_live, sounds, sweep
+from bench.speech_peers import SENKO, WHISPER, WHISPER_LIVE_KIT, PeerMissing, Peers
 from evaluation.speech import ManifestItem, SpeakerSpan, load_items
 from mesh.paths import models_root
 from models import Store
@@ -140,7 +140,7 @@ def compare(peers: Peers, service: Service | None, clips: Sequence[Clip], thread
 
 def peer_said(one: dict[str, Any]) -> Said:
     """What WhisperLiveKit's client saw of one clip."""
-    states = [(at, sure.split(), f"{sure} {rest}".split()) for at, sure, rest in one["states"]]
+    states: list[State] = [(at, sure.split(), f"{sure} {rest}".split()) for at, sure, rest in one["states"]]
     text = " ".join(states[-1][2]) if states else ""
     return Said(text, one["audio_s"], one["cpu_s"], states, one["end_lag_s"], one["ended"])
 

@@ -14,8 +14,8 @@ import grpc
 import numpy as np
 import soundfile
 from planerka.asr.v1 import asr_pb2, asr_pb2_grpc
-from speech_figures import Said
 
+from bench.speech_figures import Said
 from cli.launcher import Mesh
 from evaluation.speech import SpeakerSpan
 from mesh.errors import RemoteError

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import signal
@@ -92,7 +93,8 @@ def load(folders: Sequence[Path], encoder: VoiceEncoder, cache: Path) -> Iterato
                 clean = read(path, cache)
                 third = ("room", room) if number % 2 else ("microphone", microphone)
                 channels = (("clean", lambda x, _: x), ("telephone", telephone), third)
-                np.savez(kept, **{name: embed(encoder, change(clean, rng)) for name, change in channels})
+                made: dict[str, Any] = {name: embed(encoder, change(clean, rng)) for name, change in channels}
+                np.savez(kept, **made)
             with np.load(kept) as stored:
                 for channel in stored.files:
                     yield Heard(speaker_of(path, root), path.name, channel, stored[channel])

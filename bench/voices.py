@@ -21,9 +21,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
-from fit_voices import calibration_error
 from scipy import signal
-from voice_samples import telephone
 
 from asr_service.audio import SAMPLE_RATE, Recording, decode_file
 from asr_service.clustering import SpeakerLimits, load_nemo
@@ -36,6 +34,8 @@ from asr_service.identification import built_in as calibration
 from asr_service.recognizer import speakers_of
 from asr_service.segmentation import SpeakerSegmenter
 from asr_service.vad import VadSettings, VoiceActivity, VoiceDetector, detect_regions
+from bench.fit_voices import calibration_error
+from bench.voice_samples import telephone
 from evaluation.speech import SpeakerSpan, read_rttm
 from mesh.paths import models_root
 from models import Store
