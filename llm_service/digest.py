@@ -12,7 +12,7 @@ from llm_service.cues import Kind, find_cues
 from llm_service.parts import Part, Sentence
 from llm_service.topics import weights_of
 
-__all__ = ["digest"]
+__all__ = ["digest", "filled_up", "in_order"]
 
 Vectors = npt.NDArray[np.float32]
 
@@ -22,7 +22,7 @@ _DECIDED: Final = 0.3
 
 
 def digest(parts: Sequence[Part], vectors: Vectors, most: int) -> tuple[Sentence, ...]:
-    """Return at most `most` sentences of all parts, in the order of the talk (maximal marginal relevance).
+    """Return at most `most` sentences of all parts, the best first (maximal marginal relevance).
 
     Args:
         parts: The parts of a summary.
@@ -47,4 +47,29 @@ def digest(parts: Sequence[Part], vectors: Vectors, most: int) -> tuple[Sentence
         scores = worth - _ALIKE * like
         scores[taken] = -np.inf
         taken.append(int(np.argmax(scores)))
-    return tuple(sentences[place] for place in sorted(taken, key=lambda place: sentences[place].lines[0].number))
+    return tuple(sentences[place] for place in taken)
+
+
+def filled_up(told: Sequence[Sentence], own: Sequence[Sentence], most: int, letters: int) -> tuple[Sentence, ...]:
+    """Return what a model told, and from `own` what it left out: it may tell hours in two sentences.
+
+    Args:
+        told: The model's sentences.
+        own: Others, the best first.
+        most: Number of sentences; up to half of it they are added however long they are.
+        letters: Letters that all of them together may have otherwise.
+    """
+    covered = {line.number for one in told for line in one.lines}
+    filled = list(told)
+    for one in own:
+        long = sum(len(sentence.text) for sentence in filled) + len(one.text) > letters
+        if len(filled) >= most or (len(filled) >= most // 2 and long):
+            continue
+        if not covered & {line.number for line in one.lines}:
+            filled.append(one)
+    return tuple(filled)
+
+
+def in_order(sentences: Sequence[Sentence]) -> tuple[Sentence, ...]:
+    """Return the sentences in the order of the talk."""
+    return tuple(sorted(sentences, key=lambda one: one.lines[0].number))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from llm_service.checks import Checks
-from llm_service.digest import digest
+from llm_service.digest import digest, filled_up, in_order
 from llm_service.errors import ModelOutputInvalid, ProviderFailed, ProviderTooSlow, TalkTooLong
 from llm_service.extract import Extract
 from llm_service.generation import ChatModel, Usage
@@ -26,6 +26,8 @@ __all__ = ["Progress", "Summarizer", "Summary"]
 _SHORT: Final = 3
 """Parts up to which a list of their titles is overview enough."""
 _OVERVIEW_SENTENCES: Final = 6
+_OVERVIEW_LETTERS: Final = 600
+"""Letters up to which an overview of the model is filled up."""
 _OVERVIEW_TOKENS: Final = 2500
 _STUFF_TOPICS: Final = 10
 _MOST_INVALID: Final = 3
@@ -202,16 +204,13 @@ class Summarizer:
             return ()
         own = await asyncio.to_thread(digest, parts, cutting.vectors, _OVERVIEW_SENTENCES)
         if writer is None:
-            return own
+            return in_order(own)
         try:
             told = await writer.overview(parts, await writer.room("overview", MOST_TOPICS, _OVERVIEW_TOKENS))
         except (ProviderFailed, ProviderTooSlow, ModelOutputInvalid, TalkTooLong) as error:
             self._log.warning("overview is extracted", reason=error.reason)
-            return own
-        covered = {line.number for one in told for line in one.lines}
-        missing = [one for one in own if not covered & {line.number for line in one.lines}]
-        filled = [*told, *missing[: max(0, _OVERVIEW_SENTENCES // 2 - len(told))]]
-        return tuple(sorted(filled, key=lambda one: one.lines[0].number))
+            return in_order(own)
+        return in_order(filled_up(told, own, _OVERVIEW_SENTENCES, _OVERVIEW_LETTERS))
 
 
 async def _estimated(text: str) -> int:
