@@ -25,6 +25,7 @@ from evaluation.matching import auroc, link_figures, read_beir
 from match_service import features, matching, sequence
 from match_service.cards import CardView
 from match_service.corpus import CardCorpus, PairScores
+from match_service.prose import prose
 from match_service.talk import Cue, Said, Sentence, sentences
 from match_service.weights import Scale, TalkWeights, Weights, parse
 from textkit.people import Person
@@ -56,7 +57,7 @@ def load_texts(folder: Path, embed: CachedEmbedder) -> Texts:
     data = read_beir(folder)
     cards = [CardView(d.document_id, d.title or "-", d.text) for d in data.documents]
     corpus = corpus_of(cards, embed)
-    texts = [text for _, text in data.queries]
+    texts = [prose(text) for _, text in data.queries]
     scores = corpus.compare(texts, embed("query", texts))
     gold = [[corpus.rows[d] for d in data.relevant.get(query, ())] for query, _ in data.queries]
     fold = np.random.default_rng(7).integers(0, FOLDS, len(texts))

@@ -9,6 +9,8 @@ from typing import Final
 
 from planerka.common.v1 import card_pb2
 
+from match_service.prose import prose
+
 _PASSAGE_CHARS: Final = 2400
 _TITLE_CHARS: Final = 250
 _COMMENTS: Final = 5
@@ -42,9 +44,9 @@ class CardView:
 
     @cached_property
     def passage(self) -> str:
-        """The text that is embedded: title and body, at most 2,400 characters."""
+        """The text that is compared: title and body without what programs wrote, at most 2,400 characters."""
         title = self.title if any(letter.isalnum() for letter in self.title) else ""
-        return "\n".join(part for part in (title, self.body) if part)[:_PASSAGE_CHARS] or self.title
+        return "\n".join(part for part in (title, prose(self.body)) if part)[:_PASSAGE_CHARS] or self.title
 
     @cached_property
     def heading(self) -> str:

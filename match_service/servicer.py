@@ -19,6 +19,7 @@ from match_service.engine import Engine, IndexedBoard
 from match_service.errors import CardNotIndexed, DuplicateText, LanguageUnknown, TimeZoneUnknown, UnknownTurn
 from match_service.learning import NOTHING_LEARNT, Lesson
 from match_service.matching import TalkMatch, match_talk, match_texts
+from match_service.prose import prose
 from match_service.ranking import rank_texts_of_cards
 from match_service.statements import read_statements
 from match_service.store import MatchStore
@@ -53,7 +54,7 @@ class MatchServicer(match_pb2_grpc.MatchServiceServicer):
         """Rank the cards for every text."""
         indexed = await self._engine.board(request.workspace_id, request.board_id)
         _unique("texts", [text.text_id for text in request.texts])
-        texts = [text.text for text in request.texts]
+        texts = [prose(text.text) for text in request.texts]
         vectors = await self._engine.queries(texts)
         weights, lesson = self._engine.weights, await self._engine.lesson(request.workspace_id)
 
@@ -73,7 +74,7 @@ class MatchServicer(match_pb2_grpc.MatchServiceServicer):
         indexed = await self._engine.board(request.workspace_id, request.board_id)
         _unique("texts", [text.text_id for text in request.texts])
         rows = _rows(indexed, request.card_ids, request.board_id)
-        texts = [text.text for text in request.texts]
+        texts = [prose(text.text) for text in request.texts]
         vectors = await self._engine.queries(texts)
         weights, lesson = self._engine.weights, await self._engine.lesson(request.workspace_id)
 
