@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 from pydantic import WithJsonSchema
 
-from llm_service.citing import Passage, holding, passages_of, quote_answer, support
+from llm_service.citing import Passage, holding, passages_of, quote_answer, speaks_of, support
 from llm_service.documents import DECISION, SUMMARY
 from llm_service.errors import ModelOutputInvalid, ProviderFailed, ProviderTooSlow
 from llm_service.generation import Answer, ChatModel, Usage
@@ -82,6 +82,8 @@ class _Told:
     cited: list[Found] = field(default_factory=list)
     held: list[tuple[str, Found]] = field(default_factory=list)
     """Sentences that stand and wait for one that says what was asked for."""
+    beside: bool = False
+    """Whether a sentence that the sources hold had nothing to do with the question."""
     usage: Usage = field(default_factory=Usage)
 
 
@@ -132,7 +134,7 @@ class Answerer:
         if told.text:
             yield Answered(known=True, citations=tuple(told.cited), usage=told.usage, fallback_reason=fallback)
             return
-        found = await self._quoted(question, evidence, trusted=told.usage.calls == 0)
+        found = await self._quoted(question, evidence, trusted=told.usage.calls == 0 or told.beside)
         if found is None:
             yield unknown(question.language)
             yield Answered(known=False, usage=told.usage, fallback_reason=fallback)
@@ -249,6 +251,10 @@ class Answerer:
         standing = " ".join([told.text, *(one for one, _ in told.held)]).strip()
         if not told.text and not evidence.wanted.answered_by(standing, [question.text]):
             return
+        # A further question may leave out what it is about.
+        if not told.text and not question.history and not speaks_of(standing, question.text):
+            told.beside = True
+            return
         for one, source in told.held:
             if source not in told.cited:
                 told.cited.append(source)
@@ -265,7 +271,8 @@ class Answerer:
         Args:
             question: The question.
             evidence: What may answer.
-            trusted: Whether no model was asked. Where one found no answer, only a passage with the asked kind of thing is quoted.
+            trusted: Whether no model was asked, or its answer was beside the question. Where one found no answer, only a passage with
+                the asked kind of thing is quoted.
         """
         if not trusted and evidence.wanted.kind is Kind.ANYTHING:
             return None

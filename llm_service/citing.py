@@ -21,7 +21,7 @@ from llm_service.wanted import Kind, Wanted, number_runs, proper_names
 from textkit.lemmas import detect_language, lemma, lemmas, tokens
 from textkit.people import find_people
 
-__all__ = ["Passage", "holding", "passages_of", "quote_answer", "support"]
+__all__ = ["Passage", "holding", "passages_of", "quote_answer", "speaks_of", "support"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -30,6 +30,8 @@ _WIDTH: Final = 3
 _ENOUGH: Final = 0.65
 _ASKED: Final = 0.6
 """Share of a question's words that a quoted passage must hold where no kind of answer tells it."""
+_TERSE: Final = 5
+"""Words with a meaning from which an answer says what it is about."""
 _FOREIGN: Final = 0.8
 """Cosine of multilingual-e5 from which a sentence in another language may say the same; unrelated ones have 0.75 on average."""
 _NEAR: Final = 0.785
@@ -112,6 +114,14 @@ def support(
         if best is None or rank > best:
             best = rank
     return None if best is None else passages[-best[1]]
+
+
+def speaks_of(answer: str, question: str) -> bool:
+    """Return whether an answer shares a word with the question; a terse one ("Oleg, on Friday") need not, nor one between languages."""
+    said, asked = set(lemmas(answer)), set(lemmas(question))
+    if len(said) < _TERSE or not asked or detect_language(answer) != detect_language(question):
+        return True
+    return any(matches(word, said) for word in asked)
 
 
 def holding(wanted: Wanted, sources: Sequence[Found], passages: Sequence[Passage]) -> list[int]:

@@ -18,9 +18,11 @@ TALK = (
     ("Ирина", "Анна, подготовь, пожалуйста, отчёт для заказчика."),
     ("Анна", "Отчёт для заказчика подготовлю к пятнице."),
     ("Ирина", "Перенос базы будет в субботу ночью."),
+    ("Анна", "Старые зелёные папки с договорами аренды я положила на стол."),
 )
 GOOD = "Анна подготовит отчёт для заказчика к пятнице."
 INVENTED = "Отчёт для Газпрома стоит миллион рублей."
+BESIDE = "Анна положила на стол старые зелёные папки с договорами аренды."
 LAST = "Перенос базы будет в субботу ночью."
 
 
@@ -173,3 +175,12 @@ async def test_nothing_is_told_that_the_model_takes_back(asking):
     _, call = await asking([f'{{"answered": false, "answer": "{GOOD} {LAST} И ещё.", "sources": []}}'])
     texts, _, _ = await read(call)
     assert GOOD not in "".join(texts).partition("«")[0]
+
+
+async def test_what_was_said_of_something_else_is_no_answer(asking):
+    _, call = await asking([f'{{"answered": true, "answer": "{BESIDE}", "sources": [1]}}'])
+    texts, cited, finished = await read(call)
+    told = "".join(texts)
+    assert "папки" not in told
+    assert "Отчёт для заказчика" in told, "the passage that speaks of what was asked is quoted"
+    assert (cited, finished.answered) == (["d"], True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from llm_service.citing import holding, passages_of, quote_answer, support
+from llm_service.citing import holding, passages_of, quote_answer, speaks_of, support
 from llm_service.knowledge import Found
 from llm_service.wanted import Kind, number_runs, wanted_of
 
@@ -52,6 +52,21 @@ def test_a_sentence_is_held_by_the_shortest_passage():
 )
 def test_what_no_passage_holds_falls(sentence):
     assert stand(sentence) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "question", "speaks"),
+    [
+        ("Ирина и Анна заводят новую карточку, Анна подготовит описание.", "Когда займутся тёмной темой?", False),
+        ("Тёмную тему отложили на следующий спринт, решили Ирина и Анна.", "Когда займутся тёмной темой?", True),
+        ("Переносим рабочую базу в ночь на субботу, предупредив поддержку.", "Когда перенесут базу?", True),
+        ("Рустам, к пятнице.", "Кто настроит автопродление сертификатов?", True),
+        ("The team moves the working database on Saturday night.", "Когда перенесут базу?", True),
+        ("Переносим рабочую базу в ночь на субботу, предупредив поддержку.", "А когда?", True),
+    ],
+)
+def test_an_answer_speaks_of_what_was_asked(answer, question, speaks):
+    assert speaks_of(answer, question) is speaks
 
 
 def quoted(question: str, nearness: float = 0.0, sources=SOURCES):
