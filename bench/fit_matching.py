@@ -12,7 +12,7 @@ import json
 import random
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +138,13 @@ def threshold(probability: np.ndarray, right: np.ndarray, wanted: float) -> floa
     return best
 
 
+TABLES = {
+    "card": features.CARD, "nothing": features.NOTHING, "new": features.NEW, "step": features.STEP,
+    "stay_nothing": features.STAY_NOTHING, "enter": features.ENTER, "enter_new": features.ENTER_NEW,
+}  # fmt: skip
+"""The tables of features that the chain's weights are fitted for, by their names in `TalkWeights`."""
+
+
 @dataclass
 class Meeting:
     """One meeting, featurised."""
@@ -221,41 +228,52 @@ def load_meeting(folder: Path, embed: CachedEmbedder, noisy: bool) -> Meeting:
                 if n < content[-1]:
                     allowed[n, before] = 0
         before = own
+    found = {
+        "card": block.card, "nothing": block.nothing, "new": block.new, "step": block.step,
+        "stay_nothing": block.step, "enter": block.card, "enter_new": block.new,
+    }  # fmt: skip
     tables = {
-        "card": np.stack([block.card[n] for n in features.CARD], 2).astype(np.float64),
-        "nothing": np.stack([block.nothing[n] for n in features.NOTHING], 1).astype(np.float64),
-        "new": np.stack([block.new[n] for n in features.NEW], 1).astype(np.float64),
-        "step": np.stack([block.step[n] for n in features.STEP], 1).astype(np.float64),
+        table: np.stack([found[table][name] for name in names], -1).astype(np.float64)
+        for table, names in TABLES.items()
     }
     return Meeting(folder.name, noisy, turns, labels, corpus, parts, places, block, allowed, tables)
 
 
-SIZES = (len(features.CARD), len(features.NOTHING), len(features.NEW), len(features.STEP), 3)
+SIZES = (*(len(names) for names in TABLES.values()), 1)
 
 
-def log_sum(emission: np.ndarray, stay: np.ndarray, moves: np.ndarray) -> tuple[float, list[np.ndarray]]:
-    """Return the chain's log-sum over all paths and its slope by emission, stay and moves (stay_nothing, leave, enter_new)."""
+def log_sum(chain: sequence.Chain) -> tuple[float, list[np.ndarray]]:
+    """Return the chain's log-sum over all paths and its slope by emission, stay, stay_nothing, enter, enter_new and leave."""
+    emission = chain.emission
     length, states = emission.shape
-    cards = states - sequence.FIRST_CARD
-    move = np.concatenate([moves[1:3], np.full(cards, -np.log(cards))])
-    keep = np.repeat(stay[:, None], states, axis=1)
-    keep[:, sequence.NOTHING] = moves[0]
+    move = np.empty_like(emission)
+    move[:, sequence.NOTHING] = chain.leave
+    move[:, sequence.NEW] = chain.enter_new
+    move[:, sequence.FIRST_CARD :] = chain.enter - np.log(states - sequence.FIRST_CARD)
+    keep = np.repeat(chain.stay[:, None], states, axis=1)
+    keep[:, sequence.NOTHING] = chain.stay_nothing
     forward, backward = np.empty_like(emission), np.zeros_like(emission)
     sums = np.empty(length)
-    forward[0] = emission[0] + move
+    forward[0] = emission[0] + move[0]
     for step in range(1, length):
         sums[step] = logsumexp(forward[step - 1])
-        forward[step] = np.logaddexp(forward[step - 1] + keep[step], sums[step] + move) + emission[step]
+        forward[step] = np.logaddexp(forward[step - 1] + keep[step], sums[step] + move[step]) + emission[step]
     for step in range(length - 2, -1, -1):
         after = emission[step + 1] + backward[step + 1]
-        backward[step] = np.logaddexp(after + keep[step + 1], logsumexp(after + move))
+        backward[step] = np.logaddexp(after + keep[step + 1], logsumexp(after + move[step + 1]))
     total = logsumexp(forward[-1])
     slope_emission = np.exp(forward + backward - total)
     behind = emission[1:] + backward[1:] - total
-    kept = np.exp(forward[:-1] + keep[1:] + behind)
-    moved = np.concatenate([slope_emission[:1], np.exp(sums[1:, None] + move + behind)]).sum(axis=0)
-    slope_stay = np.concatenate([[0.0], kept[:, 1:].sum(axis=1)])
-    return total, [slope_emission, slope_stay, np.array([kept[:, 0].sum(), moved[0], moved[1]])]
+    kept = np.concatenate([np.zeros((1, states)), np.exp(forward[:-1] + keep[1:] + behind)])
+    moved = np.concatenate([slope_emission[:1], np.exp(sums[1:, None] + move[1:] + behind)])
+    return total, [
+        slope_emission,
+        kept[:, sequence.NEW :].sum(axis=1),
+        kept[:, sequence.NOTHING],
+        moved[:, sequence.FIRST_CARD :],
+        moved[:, sequence.NEW],
+        moved[:, sequence.NOTHING].sum(keepdims=True),
+    ]
 
 
 def fit_talk(meetings: Sequence[Meeting]) -> TalkWeights:
@@ -263,46 +281,51 @@ def fit_talk(meetings: Sequence[Meeting]) -> TalkWeights:
     count = sum(len(m.truth) for m in meetings)
 
     def loss(w: np.ndarray) -> tuple[float, np.ndarray]:
-        card, nothing, new, step, moves = np.split(w, np.cumsum(SIZES)[:-1])
+        card, nothing, new, step, stay_nothing, enter, enter_new, leave = np.split(w, np.cumsum(SIZES)[:-1])
         value, slope = TALK_RIDGE * 0.1 * (w @ w), 2 * TALK_RIDGE * 0.1 * w
         for m in meetings:
             t = m.tables
             emission = np.concatenate(
                 [(t["nothing"] @ nothing)[:, None], (t["new"] @ new)[:, None], t["card"] @ card], axis=1
             )
-            stay = t["step"] @ step
-            free, free_slope = log_sum(emission, stay, moves)
-            bound, bound_slope = log_sum(emission + m.allowed, stay, moves)
+            chain = sequence.Chain(
+                emission=emission,
+                stay=t["step"] @ step,
+                stay_nothing=t["stay_nothing"] @ stay_nothing,
+                enter=t["enter"] @ enter,
+                leave=leave[0],
+                enter_new=t["enter_new"] @ enter_new,
+            )
+            free, free_slope = log_sum(chain)
+            bound, bound_slope = log_sum(replace(chain, emission=emission + m.allowed))
             value += (free - bound) / count
-            by_emission, by_stay, by_moves = (f - b for f, b in zip(free_slope, bound_slope, strict=True))
+            by_emission, by_stay, by_away, by_enter, by_new, by_leave = (
+                f - b for f, b in zip(free_slope, bound_slope, strict=True)
+            )
             parts = [
                 np.einsum("sc,scf->f", by_emission[:, sequence.FIRST_CARD :], t["card"]),
                 by_emission[:, sequence.NOTHING] @ t["nothing"],
                 by_emission[:, sequence.NEW] @ t["new"],
                 by_stay @ t["step"],
-                by_moves,
+                by_away @ t["stay_nothing"],
+                np.einsum("sc,scf->f", by_enter, t["enter"]),
+                by_new @ t["enter_new"],
+                by_leave,
             ]
             slope = slope + np.concatenate(parts) / count
         return value, slope
 
     best = minimize(loss, np.zeros(sum(SIZES)), jac=True, method="L-BFGS-B", options={"maxiter": 150}).x
-    card, nothing, new, step, moves = (part.tolist() for part in np.split(best, np.cumsum(SIZES)[:-1]))
-    return TalkWeights(
-        card=dict(zip(features.CARD, card, strict=True)),
-        nothing=dict(zip(features.NOTHING, nothing, strict=True)),
-        new=dict(zip(features.NEW, new, strict=True)),
-        step=dict(zip(features.STEP, step, strict=True)),
-        stay_nothing=moves[0],
-        leave=moves[1],
-        enter_new=moves[2],
-    )
+    *named, (leave,) = (part.tolist() for part in np.split(best, np.cumsum(SIZES)[:-1]))
+    fitted = {
+        table: dict(zip(names, part, strict=True)) for (table, names), part in zip(TABLES.items(), named, strict=True)
+    }
+    return TalkWeights(**fitted, leave=leave)
 
 
 def answers(meeting: Meeting, weights: TalkWeights) -> tuple[list[str | None], list[float]]:
     """Return the found card of every turn and its uncalibrated log-odds."""
-    emission, stay = matching.block_scores(meeting.block, weights)
-    chain = sequence.Chain(emission, stay, weights.stay_nothing, weights.leave, weights.enter_new)
-    states, chances = matching.read_chain(chain, meeting.parts)
+    states, chances = matching.read_chain(matching.block_chain(meeting.block, weights), meeting.parts)
     groups = matching.new_card_groups(states)
     found: list[str | None] = []
     odds: list[float] = []
@@ -319,7 +342,8 @@ def answers(meeting: Meeting, weights: TalkWeights) -> tuple[list[str | None], l
     return found, odds
 
 
-def show_meeting(title: str, meeting: Meeting, weights: TalkWeights, *, verbose: bool) -> None:
+def show_meeting(title: str, meeting: Meeting, weights: TalkWeights, *, verbose: bool) -> float:
+    """Print the figures of a meeting, and its wrong turns if wanted; return its link_f1."""
     found, odds = answers(meeting, weights)
     figures = link_figures(meeting.truth, found)
     print(
@@ -331,6 +355,7 @@ def show_meeting(title: str, meeting: Meeting, weights: TalkWeights, *, verbose:
             wrong = answer != true and not (answer and true and answer[:4] == true[:4] == "NEW:")
             if wrong:
                 print(f"      {true!s:8.8s} {answer!s:8.8s} {value:5.1f}  {turn.text[:110]}")
+    return figures["link_f1"]
 
 
 def main() -> int:
@@ -381,15 +406,17 @@ def measure_talk(values: dict, options: argparse.Namespace, embed: CachedEmbedde
     tests = [load_meeting(p, embed, noisy) for p in options.held_out for noisy in (False, True)]
 
     log_odds, right = [], []
+    scores: dict[bool, list[float]] = {False: [], True: []}
     for name in dict.fromkeys(m.name for m in meetings):
         weights = fit_talk([m for m in meetings if m.name != name])
         for meeting in (m for m in meetings if m.name == name):
-            show_meeting("left out", meeting, weights, verbose=options.verbose)
+            scores[meeting.noisy].append(show_meeting("left out", meeting, weights, verbose=options.verbose))
             found, odds = answers(meeting, weights)
             for answer, true, value in zip(found, meeting.truth, odds, strict=True):
                 if answer and not answer.startswith("NEW:"):
                     log_odds.append(value)
                     right.append(answer == true)
+    print("left out   mean link_f1", {"slips" if k else "clean": np.mean(v).round(3) for k, v in scores.items()})
     talk = fit_talk(meetings)
     for meeting in tests:
         show_meeting("held out", meeting, talk, verbose=options.verbose)
@@ -397,10 +424,7 @@ def measure_talk(values: dict, options: argparse.Namespace, embed: CachedEmbedde
     labels = np.array(right)
     shift, slope = logistic(np.stack([np.ones_like(x), x], 1), labels.astype(float), np.full(len(x), 1 / len(x)))
     calibrated = np.array([matching.calibrated(v, Scale(slope, shift)) for v in x])
-    values["talk"] = {
-        "card": talk.card, "nothing": talk.nothing, "new": talk.new, "step": talk.step,
-        "stay_nothing": talk.stay_nothing, "leave": talk.leave, "enter_new": talk.enter_new,
-    }  # fmt: skip
+    values["talk"] = {name: getattr(talk, name) for name in [*TABLES, "leave"]}
     values["talk_scale"] = {"slope": slope, "shift": shift}
     values["auto_talk"] = threshold(calibrated, labels, WANTED)
     values["wanted_precision"] = WANTED

@@ -5,6 +5,7 @@ The names are those of the fitted weights in `weights.json`; a feature is 0 wher
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -45,8 +46,15 @@ NOTHING: Final = ("one", "small_talk", "short", "opening", "closing", "question"
 """Of a sentence about no card."""
 NEW: Final = ("one", "cue", "cue_ahead", "cue_behind", "need", "addition", "fit")
 """Of a sentence about work that has no card."""
-STEP: Final = ("one", "first", "acknowledge", "switch", "addition", "question")
-"""Of staying on the subject of the sentence before."""
+STEP: Final = ("one", "first", "acknowledge", "switch", "addition", "question", "answer")
+"""Of staying on the card, or new card, of the sentence before."""
+STAY_NOTHING: Final = ("one", "answer")
+"""Of staying away from all cards."""
+ENTER: Final = ("title_word", "overlap", "turn_dense", "mentioned_member")
+"""Of going to a card from another subject, beside what speaks for the card anyway: people name a subject when they turn to it, and
+hardly while they stay on it. Without these a reply in which no card is named costs as little on the next card as on its own."""
+ENTER_NEW: Final = ("one", "cue", "cue_ahead", "need")
+"""Of going to a new card, likewise."""
 
 _SHORT: Final = 3
 _AHEAD: Final = 3
@@ -65,7 +73,7 @@ class TalkFeatures:
     new: Table
     """NEW name -> [sentences]."""
     step: Table
-    """STEP name -> [sentences]."""
+    """STEP name -> [sentences]; STAY_NOTHING names are among them."""
     sentences: PairScores
     """The pair scores of the sentences."""
 
@@ -198,6 +206,22 @@ def _single(sentences: Sequence[Sentence]) -> dict[str, Floats]:
         "cue": cue,
         "cue_ahead": ahead,
         "cue_behind": behind,
+        "answer": _answers(sentences),
         "opening": np.exp(-places / 2.0),
-        "closing": np.exp(-(count - 1 - places) / 2.0),
+        "closing": _closing(sentences) * said(Cue.SMALL_TALK),
     }
+
+
+def _answers(sentences: Sequence[Sentence]) -> Floats:
+    """Return 1 where the sentence before asks and another person speaks now, [sentences]."""
+    asked = [Cue.QUESTION in before.cues and before.speaker != now.speaker for before, now in pairwise(sentences)]
+    return np.array([False, *asked][: len(sentences)], dtype=np.float32)
+
+
+def _closing(sentences: Sequence[Sentence]) -> Floats:
+    """Return how near the last turn each sentence is, [sentences].
+
+    It counts for what sounds like a farewell only: in a talk that still goes on the last turn is as good as any.
+    """
+    turns = np.array([sentence.turn for sentence in sentences], dtype=np.float32)
+    return np.asarray(np.exp(turns - turns.max(initial=0.0)), dtype=np.float32)

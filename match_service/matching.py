@@ -204,30 +204,34 @@ def talk_chain(
     weights: TalkWeights,
 ) -> sequence.Chain:
     """Return the log scores of the talk's sentences and steps."""
-    emissions: list[Doubles] = [np.zeros((0, len(corpus) + sequence.FIRST_CARD))]
-    stays: list[Doubles] = [np.zeros(0)]
     texts = [turn.text for turn in turns]
-    for block in features.talk_features(corpus, sentences, vectors, texts, turn_vectors, people):
-        emission, stay = block_scores(block, weights)
-        emissions.append(emission)
-        stays.append(stay)
+    blocks = features.talk_features(corpus, sentences, vectors, texts, turn_vectors, people)
+    chains = [block_chain(block, weights) for block in blocks]
+    nothing_said = np.zeros((0, len(corpus)))
     return sequence.Chain(
-        emission=np.concatenate(emissions),
-        stay=np.concatenate(stays),
-        stay_nothing=weights.stay_nothing,
+        emission=np.concatenate([np.zeros((0, len(corpus) + sequence.FIRST_CARD)), *(c.emission for c in chains)]),
+        stay=np.concatenate([np.zeros(0), *(c.stay for c in chains)]),
+        stay_nothing=np.concatenate([np.zeros(0), *(c.stay_nothing for c in chains)]),
+        enter=np.concatenate([nothing_said, *(c.enter for c in chains)]),
         leave=weights.leave,
-        enter_new=weights.enter_new,
+        enter_new=np.concatenate([np.zeros(0), *(c.enter_new for c in chains)]),
     )
 
 
-def block_scores(block: features.TalkFeatures, weights: TalkWeights) -> tuple[Doubles, Doubles]:
-    """Return the log scores of the states, [sentences, states], and of staying, [sentences], of some sentences."""
-    card = sum(
-        (weights.card[name] * block.card[name].astype(np.float64) for name in features.CARD),
-        np.zeros(block.sentences.cosine.shape),
-    )
+def block_chain(block: features.TalkFeatures, weights: TalkWeights) -> sequence.Chain:
+    """Return the log scores of some sentences and of the steps to them."""
+    blank = np.zeros(block.sentences.cosine.shape)
+    card = sum((weights.card[name] * block.card[name].astype(np.float64) for name in features.CARD), blank)
+    enter = sum((weights.enter[name] * block.card[name].astype(np.float64) for name in features.ENTER), blank)
     nothing, new = linear(block.nothing, weights.nothing), linear(block.new, weights.new)
-    return np.concatenate([nothing[:, None], new[:, None], card], axis=1), linear(block.step, weights.step)
+    return sequence.Chain(
+        emission=np.concatenate([nothing[:, None], new[:, None], card], axis=1),
+        stay=linear(block.step, weights.step),
+        stay_nothing=linear(block.step, weights.stay_nothing),
+        enter=enter,
+        leave=weights.leave,
+        enter_new=linear(block.new, weights.enter_new),
+    )
 
 
 def turn_log_odds(places: Sequence[int], states: npt.NDArray[np.intp], probabilities: Doubles) -> tuple[int, float]:

@@ -24,12 +24,14 @@ class TalkWeights:
     """features.NEW -> weight."""
     step: Mapping[str, float]
     """features.STEP -> weight."""
-    stay_nothing: float
-    """Of staying away from all cards."""
+    stay_nothing: Mapping[str, float]
+    """features.STAY_NOTHING -> weight."""
+    enter: Mapping[str, float]
+    """features.ENTER -> weight."""
     leave: float
     """Of going from a card to no card."""
-    enter_new: float
-    """Of going to a new card."""
+    enter_new: Mapping[str, float]
+    """features.ENTER_NEW -> weight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,10 @@ def parse(values: Mapping[str, Any]) -> Weights:
             nothing=_named(talk["nothing"], features.NOTHING),
             new=_named(talk["new"], features.NEW),
             step=_named(talk["step"], features.STEP),
-            stay_nothing=float(talk["stay_nothing"]),
+            stay_nothing=_named(talk["stay_nothing"], features.STAY_NOTHING),
+            enter=_named(talk["enter"], features.ENTER),
             leave=float(talk["leave"]),
-            enter_new=float(talk["enter_new"]),
+            enter_new=_named(talk["enter_new"], features.ENTER_NEW),
         ),
         talk_scale=Scale(float(values["talk_scale"]["slope"]), float(values["talk_scale"]["shift"])),
         auto_text=float(values["auto_text"]),

@@ -68,6 +68,40 @@ def test_the_turns_of_a_talk_are_linked(corpus: CardCorpus) -> None:
     assert all(0 <= turn.probability <= 1 for turn in talk.turns)
 
 
+def test_a_reply_stays_with_the_card_before_it_until_another_is_named(corpus: CardCorpus) -> None:
+    talk = talk_of(
+        corpus,
+        [
+            Said("t0", "Экспорт отчётов падает на больших файлах.", "Ирина"),
+            Said("t1", "Хорошо, сделаю к пятнице.", "Александр"),
+            Said("t2", "И ещё вход через Google и Яндекс, авторизация готова.", "Александр"),
+        ],
+    )
+
+    assert [turn.row for turn in talk.turns] == [1, 1, 0]
+
+
+def features_of(corpus: CardCorpus, turns: list[Said]) -> features.TalkFeatures:
+    parts = sentences(turns)
+    of_parts, of_turns = vectors_of([part.text for part in parts]), vectors_of([turn.text for turn in turns])
+    (block,) = features.talk_features(corpus, parts, of_parts, [turn.text for turn in turns], of_turns, [])
+    return block
+
+
+def test_an_answer_follows_the_question_of_another_person(corpus: CardCorpus) -> None:
+    turns = [Said("t0", "Готово? Или нет?", "Ирина"), Said("t1", "Готово. Вчера закончил.", "Александр")]
+
+    assert features_of(corpus, turns).step["answer"].tolist() == [0, 0, 1, 0]
+
+
+def test_only_a_farewell_closes_the_talk(corpus: CardCorpus) -> None:
+    going_on = features_of(corpus, [Said("t0", "Экспорт отчётов падает."), Said("t1", "Хорошо, посмотрю.")])
+    over = features_of(corpus, [Said("t0", "Экспорт отчётов падает."), Said("t1", "Всем спасибо.")])
+
+    assert going_on.nothing["closing"].tolist() == [0, 0]
+    assert over.nothing["closing"].tolist() == [0, 1]
+
+
 def test_a_turn_belongs_to_its_last_card_and_keeps_the_other(corpus: CardCorpus) -> None:
     talk = talk_of(corpus, [Said("t0", "Экспорт отчётов падает. Теперь тёмная тема, цветов не хватает.")])
 
