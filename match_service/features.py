@@ -50,7 +50,7 @@ STEP: Final = ("one", "first", "acknowledge", "switch", "addition", "question", 
 """Of staying on the card, or new card, of the sentence before."""
 STAY_NOTHING: Final = ("one", "answer")
 """Of staying away from all cards."""
-ENTER: Final = ("title_word", "overlap", "turn_dense", "mentioned_member")
+ENTER: Final = ("title_word", "overlap", "mentioned_member")
 """Of going to a card from another subject, beside what speaks for the card anyway: people name a subject when they turn to it, and
 hardly while they stay on it. Without these a reply in which no card is named costs as little on the next card as on its own."""
 ENTER_NEW: Final = ("one", "cue", "cue_ahead", "need")
