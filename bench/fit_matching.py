@@ -33,6 +33,8 @@ from textkit.people import Person
 FOLDS = 5
 WANTED = 0.95
 CONFIDENCE = 0.9
+LEAST_AUTO = 0.85
+"""Probability below which no turn is AUTO, whatever the left-out turns allow: the features were chosen while looking at them."""
 LARGE = 500
 """Queries from which a set has a say in the AUTO threshold, which must hold on each of them."""
 MASKED = 0.15
@@ -426,7 +428,7 @@ def measure_talk(values: dict, options: argparse.Namespace, embed: CachedEmbedde
     calibrated = np.array([matching.calibrated(v, Scale(slope, shift)) for v in x])
     values["talk"] = {name: getattr(talk, name) for name in [*TABLES, "leave"]}
     values["talk_scale"] = {"slope": slope, "shift": shift}
-    values["auto_talk"] = threshold(calibrated, labels, WANTED)
+    values["auto_talk"] = max(threshold(calibrated, labels, WANTED), LEAST_AUTO)
     values["wanted_precision"] = WANTED
     auto = calibrated >= values["auto_talk"]
     print(
