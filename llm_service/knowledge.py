@@ -27,6 +27,7 @@ from mesh.database import Database, once
 from mesh.logs import get_logger
 from textkit.embedder import Embedder
 from textkit.lemmas import lemmas
+from textkit.reranker import Reranker
 
 __all__ = ["Access", "Found", "Knowledge", "Narrowed", "Written"]
 
@@ -74,9 +75,10 @@ class Knowledge:
         embedder: The model behind all vectors.
     """
 
-    def __init__(self, settings: LlmSettings, embedder: Embedder) -> None:
+    def __init__(self, settings: LlmSettings, embedder: Embedder, reranker: Reranker | None = None) -> None:
         self._settings = settings
         self.embedder = embedder
+        self._reranker = reranker
         self._database = Database(settings.folder() / "knowledge.sqlite", _SCHEMA)
         self._vectors = Vectors(
             settings.folder(),
@@ -214,7 +216,8 @@ class Knowledge:
         best = next((found[chunk_id] for chunk_id, _ in matching if chunk_id in found), None)
         held = await asyncio.to_thread(lemmas, best.searched) if best else []
         ranked = fuse(near, matching, share_of_words(words, held))
-        return [replace(found[chunk_id], score=score) for chunk_id, score in ranked if chunk_id in found][:limit]
+        best_first = [replace(found[chunk_id], score=score) for chunk_id, score in ranked if chunk_id in found]
+        return (await self._reranked(query, best_first))[:limit]
 
     async def latest(self, access: Access, narrowed: Narrowed, kind: int, limit: int) -> list[Found]:
         """Return the chunks of one kind of documents from a span of time, the latest first."""
@@ -231,6 +234,14 @@ class Knowledge:
                 limit,
             )
         )
+
+    async def _reranked(self, query: str, found: list[Found]) -> list[Found]:
+        """Order the first ones by what the cross-encoder thinks; each keeps its score, which others compare with limits."""
+        first, rest = found[: self._settings.reranked], found[self._settings.reranked :]
+        if self._reranker is None or len(first) < 2:
+            return found
+        places = await asyncio.to_thread(self._reranker.order, query, [one.searched for one in first])
+        return [*(first[place] for place in places), *rest]
 
     async def _audiences(self, access: Access) -> Audiences:
         readers = access.readers

@@ -21,8 +21,9 @@ from mesh.errors import NotReady
 from mesh.logs import get_logger
 from models import Store, StoreError, default_root
 from textkit.embedder import Embedder
+from textkit.reranker import NotACrossEncoderError, Reranker
 
-__all__ = ["LlmHosted", "load_embedder"]
+__all__ = ["LlmHosted", "load_embedder", "load_reranker"]
 
 
 def load_embedder(settings: LlmSettings) -> Embedder:
@@ -40,6 +41,23 @@ def load_embedder(settings: LlmSettings) -> Embedder:
     embedder.embed_queries(["planerka"])
     _ = embedder.fingerprint
     return embedder
+
+
+def load_reranker(settings: LlmSettings) -> Reranker | None:
+    """Return the cross-encoder that the settings name, in memory; None where they name none.
+
+    Raises:
+        ModelNotLoaded: It is missing, or of another kind.
+    """
+    if settings.reranker is None:
+        return None
+    try:
+        return Reranker(settings.reranker, threads=settings.threads)
+    except (FileNotFoundError, NotACrossEncoderError) as error:
+        raise ModelNotLoaded(
+            f"The reranker cannot be used: {error}. Check `reranker` in the settings.",
+            resource=("model", str(settings.reranker)),
+        ) from error
 
 
 class LlmHosted:
@@ -68,7 +86,7 @@ class LlmHosted:
         get_logger(__name__).info(
             "embedding model loaded", model=self._settings.embedding_model, dimension=embedder.dimension
         )
-        knowledge = Knowledge(self._settings, embedder)
+        knowledge = Knowledge(self._settings, embedder, await asyncio.to_thread(load_reranker, self._settings))
         self._knowledge = knowledge
         await knowledge.open()
         templates = Templates(self._settings.folder())

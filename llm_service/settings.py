@@ -143,6 +143,11 @@ class LlmSettings(Section):
     embedding_model: str = Field(
         "multilingual-e5-small", min_length=1, description="Identifier of the embedding model in the model store."
     )
+    reranker: Path | None = Field(
+        None,
+        description="Folder with `model.onnx` and `tokenizer.json` of a cross-encoder that orders the best chunks; slow without a GPU.",
+    )
+    reranked: int = Field(20, ge=2, le=50, description="Chunks that the cross-encoder reads for one question.")
     vectors: str = Field(
         "", description="Address of a Milvus server such as `http://milvus:19530`; empty for Milvus Lite in `state`."
     )

@@ -22,6 +22,7 @@ from match_service.weights import Weights, built_in
 from mesh.errors import PlanerkaError
 from models import Store, default_root
 from textkit.embedder import Embedder, ModelFolderError
+from textkit.reranker import NotACrossEncoderError, Reranker
 
 T = TypeVar("T")
 
@@ -47,6 +48,8 @@ class Engine:
         self._settings = settings
         self._store = store
         self._embedder: Embedder | None = None
+        self.reranker: Reranker | None = None
+        """Orders the cards of unsure texts anew; None where the settings name none."""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="match")
         self._boards: OrderedDict[tuple[str, str], IndexedBoard] = OrderedDict()
         self._building: dict[tuple[str, str], asyncio.Lock] = {}
@@ -60,12 +63,13 @@ class Engine:
         )
 
     async def open(self) -> None:
-        """Load the embedding model.
+        """Load the models.
 
         Raises:
-            PlanerkaError: the model is missing or damaged; the message says what to do.
+            PlanerkaError: a model is missing or damaged; the message says what to do.
         """
         self._embedder = await self.run(self._load)
+        self.reranker = await self.run(self._load_reranker)
 
     def check(self) -> None:
         """Raise while the model is not loaded."""
@@ -75,7 +79,7 @@ class Engine:
     async def close(self) -> None:
         """Let the running work end, and free the model."""
         await asyncio.to_thread(self._thread.shutdown)
-        self._embedder = None
+        self._embedder = self.reranker = None
         self._boards.clear()
 
     async def run(self, work: Callable[[], T]) -> T:
@@ -186,6 +190,17 @@ class Engine:
             ) from error
         embedder.embed_queries(["planerka"])
         return embedder
+
+    def _load_reranker(self) -> Reranker | None:
+        folder = self._settings.reranker
+        if folder is None:
+            return None
+        try:
+            return Reranker(folder, self._settings.threads, _PROVIDERS[self._settings.device])
+        except (ModelFolderError, NotACrossEncoderError) as error:
+            raise PlanerkaError(
+                f"The reranker cannot be used: {error}. Check `reranker` in the settings.", reason="RERANKER_UNUSABLE"
+            ) from error
 
 
 def _texts(view: CardView, *, pieced: bool) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ A turn belongs to the last card that its sentences reach, because talk moves on 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -125,6 +125,18 @@ def match_texts(scores: PairScores, weights: Weights, limit: int, lesson: Lesson
         probability = lesson.probability(float(right[row]))
         matches.append(TextMatch(candidates, _decide(probability, auto, weights), 1.0 - float(any_card[row])))
     return matches
+
+
+def reordered(match: TextMatch, order: Sequence[int]) -> TextMatch:
+    """Return a match with its candidates in another order; probabilities stay with the place, because they are about ranks.
+
+    The score stays with the card.
+    """
+    candidates = tuple(
+        replace(match.candidates[place], probability=before.probability, built_in=before.built_in)
+        for place, before in zip(order, match.candidates, strict=True)
+    )
+    return replace(match, candidates=candidates)
 
 
 def _chances(logits: Floats, best: int, right: float, any_card: float) -> Doubles:

@@ -18,7 +18,7 @@ from match_service.difference import Ground, find_changes
 from match_service.engine import Engine, IndexedBoard
 from match_service.errors import CardNotIndexed, DuplicateText, LanguageUnknown, TimeZoneUnknown, UnknownTurn
 from match_service.learning import NOTHING_LEARNT, Lesson
-from match_service.matching import TalkMatch, match_talk, match_texts
+from match_service.matching import Decision, TalkMatch, TextMatch, match_talk, match_texts, reordered
 from match_service.prose import prose
 from match_service.ranking import rank_texts_of_cards
 from match_service.statements import read_statements
@@ -60,7 +60,12 @@ class MatchServicer(match_pb2_grpc.MatchServiceServicer):
 
         def work() -> pb.ScoreTextsResponse:
             scores = indexed.corpus.compare(texts, vectors)
-            matches = match_texts(scores, weights, request.limit or _LIMIT, lesson)
+            matches = [
+                self._reranked(text, match, indexed)
+                for text, match in zip(
+                    texts, match_texts(scores, weights, request.limit or _LIMIT, lesson), strict=True
+                )
+            ]
             rankings = [
                 answers.text_ranking(text, row, match, scores, indexed.corpus)
                 for row, (text, match) in enumerate(zip(request.texts, matches, strict=True))
@@ -178,6 +183,14 @@ class MatchServicer(match_pb2_grpc.MatchServiceServicer):
         if fitted_at is not None:
             answer.fitted_at.CopyFrom(from_datetime(fitted_at))
         return answer
+
+    def _reranked(self, text: str, match: TextMatch, indexed: IndexedBoard) -> TextMatch:
+        """Let the cross-encoder order the cards of a text about which a person is asked."""
+        reranker = self._engine.reranker
+        if reranker is None or match.decision is not Decision.CONFIRM:
+            return match
+        cards = [indexed.corpus.cards[candidate.row] for candidate in match.candidates]
+        return reordered(match, reranker.order(text, [card.passage for card in cards]))
 
     async def _talk(
         self,

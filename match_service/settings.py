@@ -30,6 +30,11 @@ class MatchSettings(Section):
         "float32",
         description="`int8` embeds faster on a processor, a little less exactly; a change computes all vectors anew.",
     )
+    reranker: Path | None = Field(
+        None,
+        description="Folder with `model.onnx` and `tokenizer.json` of a cross-encoder that orders the cards of unsure texts anew; slow "
+        "without a GPU.",
+    )
     threads: int = Field(2, ge=1, le=256, description="Processor threads for embeddings.")
     vector_cache: int = Field(8192, ge=1, description="Vectors of texts that stay in memory, 1.5 kB each.")
     boards_in_memory: int = Field(16, ge=1, description="Indexed boards that stay in memory.")

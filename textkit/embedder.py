@@ -13,25 +13,17 @@ from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
-from tokenizers import Tokenizer
+from tokenizers import Encoding
+
+from textkit.onnx_text import ModelFolderError, batches, feed, open_session, open_tokenizer, require
+
+__all__ = ["Embedder", "ModelFolderError", "Precision", "Vectors"]
 
 Vectors = npt.NDArray[np.float32]
 Precision = Literal["float32", "int8"]
 
-_MAX_TOKENS: Final = 512
-_BATCH_TOKENS: Final = 4096
 _FILES: Final[dict[Precision, str]] = {"float32": "model.onnx", "int8": "model_int8.onnx"}
 _SCHEME: Final = "e5-mean-l2-512"
-
-
-class ModelFolderError(FileNotFoundError):
-    """The folder of the embedding model lacks a file; `missing` names it."""
-
-    def __init__(self, missing: Path) -> None:
-        """Keep the path that is missing."""
-        super().__init__(f"the embedding model lacks {missing.name} in {missing.parent}; run `planerka models pull`")
-        self.missing = missing
 
 
 class Embedder:
@@ -52,21 +44,11 @@ class Embedder:
         Raises:
             ModelFolderError: a file of the model is missing.
         """
-        self._model_path = _require(model_dir / _FILES[precision])
-        self._tokenizer_path = _require(model_dir / "tokenizer.json")
+        self._model_path = require(model_dir / _FILES[precision])
+        self._tokenizer_path = require(model_dir / "tokenizer.json")
         self._name = model_dir.name
-        self._tokenizer = Tokenizer.from_file(str(self._tokenizer_path))
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(_MAX_TOKENS)
-        self._pad_id = self._tokenizer.token_to_id("<pad>") or 0
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # Threads that wait spinning take the cores from whatever comes after an embedding, and from other services.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = onnxruntime.InferenceSession(str(self._model_path), options, providers=list(providers))
-        self._inputs = frozenset(node.name for node in self._session.get_inputs())
+        self._tokenizer, self._pad_id = open_tokenizer(self._tokenizer_path)
+        self._session = open_session(self._model_path, threads, providers)
         self._cache: OrderedDict[str, Vectors] = OrderedDict()
         self._cache_size = cache_size
         self._lock = threading.Lock()
@@ -74,7 +56,7 @@ class Embedder:
     @cached_property
     def dimension(self) -> int:
         """The length of every vector (384 for multilingual-e5-small)."""
-        return int(self._run([self._tokenizer.encode("query: x").ids]).shape[1])
+        return int(self._run([self._tokenizer.encode("query: x")]).shape[1])
 
     @cached_property
     def fingerprint(self) -> str:
@@ -118,36 +100,16 @@ class Embedder:
                 self._cache.popitem(last=False)
 
     def _encode(self, texts: list[str]) -> Vectors:
-        """Run the model over batches of texts of like length, so that little is spent on padding."""
-        encoded = [item.ids for item in self._tokenizer.encode_batch(texts)]
-        order = sorted(range(len(encoded)), key=lambda row: len(encoded[row]))
+        encoded = self._tokenizer.encode_batch(texts)
         vectors = np.zeros((len(encoded), self.dimension if encoded else 0), dtype=np.float32)
-        start = 0
-        while start < len(order):
-            end = start + 1
-            while end < len(order) and len(encoded[order[end]]) * (end + 1 - start) <= _BATCH_TOKENS:
-                end += 1
-            rows = order[start:end]
-            vectors[rows] = self._run([encoded[row] for row in rows])
-            start = end
+        for places in batches(encoded):
+            vectors[places] = self._run([encoded[place] for place in places])
         return vectors
 
-    def _run(self, ids: list[list[int]]) -> Vectors:
-        width = max(len(row) for row in ids)
-        input_ids = np.full((len(ids), width), self._pad_id, dtype=np.int64)
-        mask = np.zeros((len(ids), width), dtype=np.int64)
-        for number, row in enumerate(ids):
-            input_ids[number, : len(row)] = row
-            mask[number, : len(row)] = 1
-        feed = {"input_ids": input_ids, "attention_mask": mask, "token_type_ids": np.zeros_like(input_ids)}
-        hidden = self._session.run(None, {name: value for name, value in feed.items() if name in self._inputs})[0]
-        weights = mask[:, :, None].astype(np.float32)
+    def _run(self, encoded: list[Encoding]) -> Vectors:
+        inputs = feed(encoded, self._pad_id, self._session)
+        hidden = self._session.run(None, inputs)[0]
+        weights = inputs["attention_mask"][:, :, None].astype(np.float32)
         pooled = (hidden * weights).sum(axis=1) / weights.sum(axis=1)
         normed: Vectors = pooled / np.maximum(np.linalg.norm(pooled, axis=1, keepdims=True), 1e-12)
         return normed.astype(np.float32)
-
-
-def _require(path: Path) -> Path:
-    if not path.is_file():
-        raise ModelFolderError(path)
-    return path

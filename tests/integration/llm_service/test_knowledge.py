@@ -13,7 +13,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from planerka.common.v1 import transcript_pb2
 from planerka.llm.v1 import llm_pb2
 
+from llm_service.errors import ModelNotLoaded
+from llm_service.service import load_reranker
 from mesh.errors import remote_error
+from tests import cross_encoder
+from textkit.reranker import Reranker
 
 pytestmark = pytest.mark.models
 
@@ -99,6 +103,37 @@ async def test_nobody_sees_what_is_not_theirs(serve, without_model, mesh_setting
         other = (await stub.Search(llm_pb2.SearchRequest(workspace_id="wsp_2", query="бюджет проекта"))).chunks
         assert [chunk.text for chunk in other] == ["Бюджет проекта чужой команды."]
         assert not await search(stub, "бюджет проекта", workspace='wsp_1" or workspace != "')
+
+
+async def test_a_cross_encoder_orders_what_was_found(serve, without_model, mesh_settings, tmp_path):
+    said = {
+        "d1": "Базу переносим в ночь на субботу.",
+        "d2": "Стены офиса красим в зелёный цвет.",
+        "d3": "Касса принимает карты с понедельника.",
+        "d4": "Базу данных смотрит Анна.",
+    }
+    query = "Когда переносим базу?"
+    folder = cross_encoder.save(
+        tmp_path / "reranker", " ".join([query, *said.values()]).replace(".", " ").replace("?", " ").split()
+    )
+    with_reranker = without_model.model_copy(
+        update={"state": tmp_path / "other", "reranker": folder, "reranked": 3},
+    )
+    documents = [text(document_id, content) for document_id, content in said.items()]
+    async with serve(without_model, mesh_settings) as stub:
+        await stub.UpsertDocuments(upsert("k1", *documents))
+        plain = await search(stub, query)
+    async with serve(with_reranker, mesh_settings) as stub:
+        await stub.UpsertDocuments(upsert("k1", *documents))
+        reranked = await search(stub, query)
+        assert await search(stub, query, limit=1) == reranked[:1]
+
+    first = plain[:3]
+    order = Reranker(folder).order(query, [said[document_id] for document_id in first])
+    assert reranked == [first[place] for place in order] + plain[3:]
+    assert reranked != plain
+    with pytest.raises(ModelNotLoaded, match=r"model\.onnx.*Check `reranker`"):
+        load_reranker(without_model.model_copy(update={"reranker": tmp_path / "nothing"}))
 
 
 async def test_filters_narrow(serve, without_model, mesh_settings):

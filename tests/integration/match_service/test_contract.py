@@ -8,14 +8,17 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from planerka.common.v1 import change_pb2
 from planerka.match.v1 import match_pb2 as pb
+from planerka.match.v1 import match_pb2_grpc
 
 from evaluation.matching import link_figures
 from match_service.service import MatchHosted
 from match_service.settings import MatchSettings
-from mesh.errors import remote_error
+from mesh.errors import PlanerkaError, remote_error
 from mesh.server import host
 from mesh.settings import MeshSettings
+from tests import cross_encoder
 from tests.integration.match_service.boards import people_of, read_board, read_truth, turns_of
+from textkit.reranker import Reranker
 
 pytestmark = pytest.mark.models
 
@@ -50,6 +53,54 @@ async def test_texts_and_cards_are_scored_both_ways(stub) -> None:
     assert all(len(ranking.cards) == 3 for ranking in there.rankings)
     assert all(0 <= card.probability <= 1 and 0 <= card.score <= 1 for r in there.rankings for card in r.cards)
     assert [(ranking.card_id, ranking.texts[0].text_id) for ranking in back.rankings] == [("C4", "y"), ("C1", "x")]
+
+
+async def test_a_cross_encoder_orders_the_cards_of_unsure_texts(
+    stub, tmp_path: Path, mesh_settings: MeshSettings
+) -> None:
+    _, cards = read_board("cafe_ru")
+    spoken = ["Озвучила, всех устраивает. Кофемашина?", "Электрик придёт в четверг, за день управится.", "Пока!"]
+    words = " ".join([*spoken, *(f"{card.title} {card.description}" for card in cards)])
+    folder = cross_encoder.save(tmp_path / "reranker", words.replace(".", " ").replace(",", " ").split())
+    request = pb.ScoreTextsRequest(
+        workspace_id="w",
+        board_id="cafe_ru",
+        texts=[pb.MatchText(text_id=f"t{number}", text=text) for number, text in enumerate(spoken)],
+    )
+    await index(stub, "cafe_ru")
+    plain = await stub.ScoreTexts(request)
+
+    hosted = MatchHosted(MatchSettings(state=tmp_path / "other", reranker=folder))
+    async with (
+        host(hosted, "127.0.0.1:0", mesh_settings) as running,
+        grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel,
+    ):
+        other = match_pb2_grpc.MatchServiceStub(channel)
+        await index(other, "cafe_ru")
+        reranked = await other.ScoreTexts(request)
+
+    reader = Reranker(folder)
+    passages = {card.card_id: f"{card.title}\n{card.description}" for card in cards}
+    unsure = 0
+    for text, before, after in zip(spoken, plain.rankings, reranked.rankings, strict=True):
+        assert (after.decision, after.no_card_probability) == (before.decision, before.no_card_probability)
+        assert [one.probability for one in after.cards] == [one.probability for one in before.cards]
+        if before.decision != pb.MATCH_DECISION_CONFIRM:
+            assert after == before
+            continue
+        unsure += 1
+        ids = [one.card_id for one in before.cards]
+        wanted = [ids[place] for place in reader.order(text, [passages[card_id] for card_id in ids])]
+        assert [one.card_id for one in after.cards] == wanted != ids
+    assert unsure
+
+
+async def test_a_missing_reranker_stops_the_start(tmp_path: Path, mesh_settings: MeshSettings) -> None:
+    hosted = MatchHosted(MatchSettings(state=tmp_path / "match", reranker=tmp_path / "nothing"))
+
+    with pytest.raises(PlanerkaError, match=r"model\.onnx.*Check `reranker`"):
+        await hosted.open()
+    await hosted.close()
 
 
 @pytest.mark.parametrize(("name", "least"), [("cafe_ru", 0.85), ("library_en", 0.85)])
