@@ -87,9 +87,11 @@ def failure(error: RemoteError, texts: Texts) -> str:
     return f"{error.message} [{error.reason}]"
 
 
-def outcome(added: document_pb2.AddDocumentResponse, texts: Texts) -> str:
+def outcome(added: document_pb2.AddDocumentResponse, texts: Texts, *, replaced: bool = False) -> str:
     """Return what became of a file that the knowledge base took."""
     one = added.document
+    if replaced:
+        return texts("documents.replaced", title=one.title)
     if not one.letters:
         return texts("documents.added", title=one.title)
     return texts("documents.added_letters", title=one.title, count=number(one.letters, texts))
@@ -109,6 +111,7 @@ class Sending:
         title: Title; the name of the file where it is empty.
         readers: Identifiers of who may read it; empty for everybody.
         workspace_id: Workspace; empty for the default one.
+        document_id: Document that the file takes the place of, with its title and readers; empty for a new one.
     """
 
     def __init__(
@@ -120,15 +123,17 @@ class Sending:
         title: str = "",
         readers: Sequence[str] = (),
         workspace_id: str = "",
+        document_id: str = "",
     ) -> None:
         self.name = name
         self.config = document_pb2.AddDocumentConfig(
             workspace_id=workspace_id,
+            document_id=document_id,
             title=title.strip(),
             file_name=name,
             reader_ids=readers,
             idempotency_key=derived_id(
-                "web", form, hashlib.sha256(data).hexdigest(), title.strip(), *sorted(set(readers))
+                "web", form, document_id, hashlib.sha256(data).hexdigest(), title.strip(), *sorted(set(readers))
             ),
         )
         self.added: document_pb2.AddDocumentResponse | None = None

@@ -25,6 +25,8 @@ _SHOWN: Final = 20
 _WIDGET_MEGABYTES: Final = 32
 """What Streamlit takes at all; a file above our own limit is refused in the person's language."""
 _SENDING, _FORM, _REMOVING, _MORE = "documents.sending", "documents.form", "documents.removing", "documents.more"
+_REPLACING: Final = "documents.replacing"
+"""The document whose place the file of the form takes."""
 
 
 def show(orchestrator: Orchestrator, texts: Texts) -> None:
@@ -37,7 +39,8 @@ def show(orchestrator: Orchestrator, texts: Texts) -> None:
     names = {person.person_id: person.name for person in orchestrator.people()}
     left, right = st.columns([1.3, 1], gap="large")
     with right:
-        section(texts("documents.add"))
+        replacing: Row | None = st.session_state.get(_REPLACING)
+        section(texts("documents.replacing", title=replacing.title) if replacing else texts("documents.add"))
         notices.show(_FORM)
         _form(orchestrator, names, texts)
         section(texts("ask"))
@@ -56,8 +59,9 @@ def _settle(texts: Texts) -> None:
     del st.session_state[_SENDING]
     if sending.added is not None:
         # An empty form for the next one; after a refusal it stays filled in.
-        st.session_state.pop(_FORM, None)
-        notices.tell("success", outcome(sending.added, texts), _FORM)
+        _empty_form()
+        replaced = bool(sending.config.document_id)
+        notices.tell("success", outcome(sending.added, texts, replaced=replaced), _FORM)
     elif sending.error is not None:
         notices.tell("error", f"{sending.name}: {failure(sending.error, texts)}", _FORM)
     else:
@@ -67,28 +71,34 @@ def _settle(texts: Texts) -> None:
 def _form(orchestrator: Orchestrator, names: Mapping[str, str], texts: Texts) -> None:
     form = str(st.session_state.setdefault(_FORM, new_id("web")))
     sending: Sending | None = st.session_state.get(_SENDING)
+    replacing: Row | None = st.session_state.get(_REPLACING)
+    title, readers = "", list[str]()
     # A form: what is typed reaches us with the press, so that no drawing of the page meanwhile takes it away. Its fields stay enabled while
     # a file is on its way: Streamlit forgets what was just typed into a field that becomes disabled.
     with st.container(key="add-document"), st.form(f"add-{form}", enter_to_submit=False):
         st.html(_uploader_words(texts))
         file = st.file_uploader(texts("documents.file"), max_upload_size=_WIDGET_MEGABYTES, key=f"file-{form}")
-        title = st.text_input(
-            texts("title"),
-            placeholder=texts("documents.title_hint"),
-            max_chars=1024,
-            key=f"title-{form}",
-        )
-        readers = st.multiselect(
-            texts("documents.readers"),
-            list(names),
-            format_func=lambda person: names.get(person, person),
-            placeholder=texts("documents.everybody"),
-            key=f"readers-{form}",
-            select_all=False,
-        )
-        pressed = st.form_submit_button(
-            texts("documents.submit"), type="primary", key="add", disabled=sending is not None
-        )
+        if replacing is None:
+            title = st.text_input(
+                texts("title"),
+                placeholder=texts("documents.title_hint"),
+                max_chars=1024,
+                key=f"title-{form}",
+            )
+            readers = st.multiselect(
+                texts("documents.readers"),
+                list(names),
+                format_func=lambda person: names.get(person, person),
+                placeholder=texts("documents.everybody"),
+                key=f"readers-{form}",
+                select_all=False,
+            )
+        else:
+            st.caption(texts("documents.replacing_keeps"))
+        button = texts("documents.replace") if replacing else texts("documents.submit")
+        pressed = st.form_submit_button(button, type="primary", key="add", disabled=sending is not None)
+    if replacing is not None and sending is None:
+        st.button(texts("cancel"), key="replace-no", on_click=_empty_form)
     if sending is not None:
         _progress(sending, texts)
     elif pressed:
@@ -98,9 +108,26 @@ def _form(orchestrator: Orchestrator, names: Mapping[str, str], texts: Texts) ->
             notices.tell("error", wrong, _FORM)
         else:
             st.session_state[_SENDING] = Sending(
-                orchestrator.add_document, form, file.name, data, title, readers, orchestrator.workspace
+                orchestrator.add_document,
+                form,
+                file.name,
+                data,
+                title,
+                readers,
+                orchestrator.workspace,
+                replacing.document_id if replacing else "",
             )
         st.rerun()
+
+
+def _empty_form() -> None:
+    st.session_state.pop(_FORM, None)
+    st.session_state.pop(_REPLACING, None)
+
+
+def _begin_replacing(one: Row) -> None:
+    _empty_form()
+    st.session_state[_REPLACING] = one
 
 
 def _progress(sending: Sending, texts: Texts) -> None:
@@ -141,10 +168,18 @@ def _document(one: Row, orchestrator: Orchestrator, texts: Texts) -> None:
     facts = "".join(f"<span>{safe(fact)}</span>" for fact in one.facts)
     removing: dict[str, str] = st.session_state.get(_REMOVING, {})
     with st.container(border=True, key=f"document-{one.document_id}"):
-        words, press = st.columns([5, 1], vertical_alignment="center")
+        words, press = st.columns([4, 1], vertical_alignment="center")
         words.html(f'<div class="pk-card-title">{safe(one.title)}</div><div class="pk-meta">{marks}{facts}</div>')
         notices.show(one.document_id)
         if one.document_id not in removing:
+            press.button(
+                texts("documents.replace"),
+                key=f"replace-{one.document_id}",
+                type="tertiary",
+                on_click=_begin_replacing,
+                args=(one,),
+                disabled=_SENDING in st.session_state,
+            )
             press.button(
                 texts("documents.remove"),
                 key=f"remove-{one.document_id}",

@@ -184,6 +184,13 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "“{title}” is in the knowledge base: {count} characters of text.",
         "«{title}» в базе знаний, знаков текста: {count}.",
     ),
+    "documents.replace": ("Replace", "Заменить"),
+    "documents.replacing": ("Replace “{title}”", "Заменить «{title}»"),
+    "documents.replacing_keeps": (
+        "The file takes the place of the old one; title and readers stay.",
+        "Файл встанет на место прежнего; название и читатели останутся.",
+    ),
+    "documents.replaced": ("“{title}” is replaced.", "«{title}»: заменён."),
     "documents.remove": ("Remove", "Удалить"),
     "documents.sure": (
         "Remove “{title}” for good? Answers will no longer use it.",
@@ -221,8 +228,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "В файле нет текста, только изображения. Сначала распознайте текст и добавьте результат.",
     ),
     "documents.error.ROLE_MISSING": (
-        "Your role does not allow this: members add documents; who added one, or an admin, removes it.",
-        "Ваша роль этого не позволяет: добавляют документы участники, удаляет тот, кто добавил, или администратор.",
+        "Your role does not allow this: members add documents; who added one, or an admin, replaces or removes it.",
+        "Ваша роль этого не позволяет: добавляют документы участники; заменяет и удаляет тот, кто добавил, или администратор.",
     ),
     "documents.error.PERSON_NOT_FOUND": (
         "Somebody whom you chose has left the workspace. Choose again who may read it.",

@@ -273,6 +273,13 @@ class Double(orchestrator_pb2_grpc.OrchestratorServiceServicer):
             _abort(context, self.refuse_documents)
         if data.startswith(b"\xff"):
             _abort(context, InvalidArgument("no text", reason="FILE_BROKEN"))
+        if config.document_id:
+            number = int(config.document_id.removeprefix("doc_")) - 1
+            before, _ = self.documents[number]
+            config.title = config.title or before.title or before.file_name
+            config.reader_ids.extend(before.reader_ids)
+            self.documents[number] = (config, data)
+            return document_pb2.AddDocumentResponse(document=self._document(number), chunks=1)
         keys = [one.idempotency_key for one, _ in self.documents]
         if config.idempotency_key not in keys:
             keys.append(config.idempotency_key)

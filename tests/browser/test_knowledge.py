@@ -143,6 +143,29 @@ def test_a_refused_file_stays_in_the_form_and_a_second_press_is_the_same_intenti
     assert (len(team.additions), len(set(team.additions))) == (4, 1)
 
 
+def test_a_document_is_replaced_under_its_title(visit: Visit, team: Double) -> None:
+    page = knowledge(visit(team.address))
+    entry(page, 2).get_by_role("button", name="Заменить").click()
+    expect(page.get_by_text("Заменить «<b>pay</b>.pdf»")).to_be_visible()
+    page.get_by_role("button", name="Отмена").click()
+    expect(page.get_by_label("Название")).to_be_visible()
+    entry(page, 1).get_by_role("button", name="Заменить").click()
+    expect(page.get_by_text("Заменить «Правила отпусков»")).to_be_visible()
+    expect(page.get_by_label("Название")).to_have_count(0)
+    submit = page.locator(".st-key-add").get_by_role("button", name="Заменить")
+    submit.click()
+    expect(page.get_by_text("Сначала выберите файл.")).to_be_visible()
+    choose(page, "new rules.md", "# Отпуск\n\nТеперь за три недели.\n".encode())
+    submit.click()
+    expect(page.get_by_text("«Правила отпусков»: заменён.")).to_be_visible()
+    expect(entry(page, 1)).to_contain_text("new rules.md")
+    expect(page.get_by_label("Название")).to_have_value("")
+    assert len(team.documents) == 2
+    config, data = team.documents[0]
+    assert config.document_id == "doc_1"
+    assert "три недели" in data.decode()
+
+
 def test_a_document_is_removed_only_after_a_second_thought(visit: Visit, team: Double) -> None:
     page = knowledge(visit(team.address))
     entry(page, 1).get_by_role("button", name="Удалить").click()

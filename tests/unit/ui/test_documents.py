@@ -158,6 +158,18 @@ def test_a_press_that_arrives_twice_is_one_document_and_another_intention_anothe
     assert (door.calls, len(door.documents)) == (7, 5)
 
 
+def test_a_file_that_replaces_another_is_another_intention_and_says_so():
+    door = Door()
+    door.open.set()
+    new = Sending(door.add, "form", "a.txt", b"text")
+    instead = Sending(door.add, "form", "a.txt", b"text", document_id="doc_1")
+    assert new.wait(10)
+    assert instead.wait(10)
+    assert [config.document_id for config in door.documents.values()].count("doc_1") == 1
+    assert len(door.documents) == 2
+    assert outcome(instead.added, RU, replaced=True) == "«a.txt»: заменён."
+
+
 def test_a_refusal_is_kept_for_the_next_drawing():
     door = Door()
     door.open.set()
