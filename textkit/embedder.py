@@ -102,7 +102,7 @@ class Embedder:
     def _encode(self, texts: list[str]) -> Vectors:
         encoded = self._tokenizer.encode_batch(texts)
         vectors = np.zeros((len(encoded), self.dimension if encoded else 0), dtype=np.float32)
-        for places in batches(encoded):
+        for places in batches(encoded, self._session):
             vectors[places] = self._run([encoded[place] for place in places])
         return vectors
 

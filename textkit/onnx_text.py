@@ -10,7 +10,9 @@ import onnxruntime
 from tokenizers import Encoding, Tokenizer
 
 MAX_TOKENS: Final = 512
-BATCH_TOKENS: Final = 4096
+_BATCH_TOKENS: Final = {"CPUExecutionProvider": 512}
+"""Tokens of a batch on a processor, where more of them no longer fit its cache and cost half as much again."""
+_BATCH_TOKENS_ELSEWHERE: Final = 4096
 
 Ids = npt.NDArray[np.int64]
 
@@ -54,14 +56,15 @@ def open_tokenizer(path: Path) -> tuple[Tokenizer, int]:
     return tokenizer, tokenizer.token_to_id("<pad>") or tokenizer.token_to_id("[PAD]") or 0
 
 
-def batches(encoded: Sequence[Encoding]) -> list[list[int]]:
+def batches(encoded: Sequence[Encoding], session: onnxruntime.InferenceSession) -> list[list[int]]:
     """Return the places of the texts in batches of like length, so that little is spent on padding."""
+    most = _BATCH_TOKENS.get(session.get_providers()[0], _BATCH_TOKENS_ELSEWHERE)
     order = sorted(range(len(encoded)), key=lambda place: len(encoded[place].ids))
     found: list[list[int]] = []
     start = 0
     while start < len(order):
         end = start + 1
-        while end < len(order) and len(encoded[order[end]].ids) * (end + 1 - start) <= BATCH_TOKENS:
+        while end < len(order) and len(encoded[order[end]].ids) * (end + 1 - start) <= most:
             end += 1
         found.append(order[start:end])
         start = end

@@ -59,7 +59,7 @@ class Reranker:
 
     def _run(self, pairs: Sequence[tuple[str, str]]) -> Scores:
         encoded = self._tokenizer.encode_batch(list(pairs))
-        parts = batches(encoded)
+        parts = batches(encoded, self._session)
         logits = [
             self._session.run(None, feed([encoded[place] for place in part], self._pad_id, self._session))[0]
             for part in parts
