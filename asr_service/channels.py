@@ -22,6 +22,7 @@ from asr_service.diarization import Diarization, Span
 from asr_service.engine import Engine
 from asr_service.listener import Listener
 from asr_service.recognizer import Stage, StageProgress, Task, Transcript
+from asr_service.second_hearing import heard_again
 from asr_service.transcriber import Transcriber, Word, answered, chunk_regions
 from asr_service.turns import SpokenWord, Turn, assemble_turns
 from asr_service.vad import FRAME, Endpointer, Region, VadSettings, VoiceDetector, voiced_seconds, without_overlap
@@ -163,8 +164,9 @@ def _transcribe(
     for chunk, number in sorted(work, key=lambda piece: (piece[0].start, piece[1])):
         audio = sounds[number].read(chunk.start, chunk.end)
         voiced = partial(voiced_seconds, voices[number].probabilities)
-        heard = transcribers[number].transcribe(audio, chunk.start / SAMPLE_RATE, voiced)
-        words[number] += answered(engine.speech, heard)
+        start = chunk.start / SAMPLE_RATE
+        heard = answered(engine.speech, transcribers[number].transcribe(audio, start, voiced))
+        words[number] += answered(engine.speech, heard_again(transcribers[number], heard, audio, start))
         seconds = voiced(chunk.start / SAMPLE_RATE, chunk.end / SAMPLE_RATE)
         answered(engine.speech, listeners[number].hear(audio, seconds))
         yield StageProgress(Stage.TRANSCRIBING, chunk.start / SAMPLE_RATE, total)

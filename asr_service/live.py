@@ -41,6 +41,7 @@ from asr_service.live_events import (
 from asr_service.live_speakers import LiveSpeakers
 from asr_service.recognizer import Task
 from asr_service.revision import most_heard, speaker_changes
+from asr_service.second_hearing import heard_again
 from asr_service.sound_check import poor_audio
 from asr_service.transcriber import Decoding, Phrase, Transcriber, Word
 from asr_service.turns import SpokenWord, Turn, assemble_turns, attribute_words
@@ -239,6 +240,7 @@ class LiveRecognition:
             words = yield from self._transcriber.transcribe(audio, start / SAMPLE_RATE, voiced)
             if self._drafts and self._draft is not None:
                 words = reconciled(words, self._draft.words_before(end))
+            words = yield from heard_again(self._transcriber, words, audio, start / SAMPLE_RATE)
             yield from self._complain(audio)
         spans: tuple[Span, ...] = ()
         spoken = [SpokenWord(word, ()) for word in words]

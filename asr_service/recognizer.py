@@ -14,6 +14,7 @@ from asr_service.end_to_end import diarize_end_to_end
 from asr_service.engine import Engine
 from asr_service.identification import EnrolledVoice, VoiceMatch, identify, seconds_of
 from asr_service.listener import Listener
+from asr_service.second_hearing import heard_again
 from asr_service.segmentation import LocalActivity, segment_windows
 from asr_service.transcriber import Transcriber, Word, answered, chunk_regions
 from asr_service.turns import Turn, assemble_turns, attribute_words
@@ -111,7 +112,8 @@ def recognize_file(engine: Engine, source: Path, target: Recording, task: Task) 
     for chunk in chunk_regions(_speech(voice, diarization, target.samples), voice.probabilities):
         audio = target.read(chunk.start, chunk.end)
         said = transcriber.transcribe(audio, chunk.start / SAMPLE_RATE, partial(voiced_seconds, voice.probabilities))
-        words += answered(engine.speech, said)
+        first = answered(engine.speech, said)
+        words += answered(engine.speech, heard_again(transcriber, first, audio, chunk.start / SAMPLE_RATE))
         seconds = voiced_seconds(voice.probabilities, chunk.start / SAMPLE_RATE, chunk.end / SAMPLE_RATE)
         answered(engine.speech, listener.hear(audio, seconds))
         yield StageProgress(Stage.TRANSCRIBING, chunk.end / SAMPLE_RATE, total)

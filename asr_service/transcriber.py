@@ -158,7 +158,8 @@ class Transcriber:
         if language and language not in languages:
             raise UnknownLanguage(language, languages)
         self._language = language or None
-        self._hot_words = tuple(hot_words)
+        self.hot_words = tuple(hot_words)
+        """Names and terms that the model is told to expect."""
         self._heard: Counter[str] = Counter()
         self._said: list[Word] = []
 
@@ -183,7 +184,7 @@ class Transcriber:
         `known` words stand at its beginning; `before` was said in the same stretch before it. Teaches this transcriber nothing.
         """
         prompt = self._prompt(start, before)
-        task = DecodingTask(self._language, self._hot_words, prompt, " ".join(known), fast=True, lasting=False)
+        task = DecodingTask(self._language, self.hot_words, prompt, " ".join(known), fast=True, lasting=False)
         phrases = yield from self._in_its_language(audio, task)
         fresh = [_said_once(replace(phrase, words=phrase.words[len(known) :])) for phrase in phrases]
         return _placed(fresh, start, start + len(audio) / SAMPLE_RATE)
@@ -196,10 +197,23 @@ class Transcriber:
         Teaches this transcriber nothing. `lasting` tells whether final words may rest on these.
         """
         prompt = self._prompt(start, before)
-        task = DecodingTask(self._language, self._hot_words, prompt, beam=_DRAFT_BEAM, lasting=lasting)
+        task = DecodingTask(self._language, self.hot_words, prompt, beam=_DRAFT_BEAM, lasting=lasting)
         phrases = yield from self._in_its_language(audio, task)
         words = _placed([_said_once(phrase) for phrase in phrases], start, start + len(audio) / SAMPLE_RATE)
         return (yield from self._completed(words, audio, start, voiced, before)) if lasting else words
+
+    def once_more(
+        self, audio: Samples, start: float, before: Sequence[Word], language: str, hints: Sequence[str]
+    ) -> Generator[Decoding, list[Phrase], list[Word]]:
+        """The words of a part of a chunk in a known language, where `hints` may be said; `before` was said in the chunk before it.
+
+        Teaches this transcriber nothing.
+        """
+        prompt = _joined(before, start)
+        task = DecodingTask(language, (*self.hot_words, *hints), prompt)
+        phrases = yield Decoding(audio, task)
+        phrases = yield from self._guarded(audio, task, phrases)
+        return _placed(phrases, start, start + len(audio) / SAMPLE_RATE)
 
     def _completed(
         self, words: list[Word], audio: Samples, start: float, voiced: Voiced, earlier: Sequence[Word] = ()
@@ -219,17 +233,14 @@ class Transcriber:
         self, audio: Samples, start: float, before: Sequence[Word]
     ) -> Generator[Decoding, list[Phrase], list[Word]]:
         """The words of a chunk after `before`, with second tries."""
-        task = DecodingTask(self._language, self._hot_words, self._prompt(start, before))
+        task = DecodingTask(self._language, self.hot_words, self._prompt(start, before))
         phrases = yield from self._in_its_language(audio, task)
         phrases = yield from self._guarded(audio, task, phrases)
         return _placed(phrases, start, start + len(audio) / SAMPLE_RATE)
 
     def _prompt(self, start: float, words: Sequence[Word] = ()) -> str:
         """The last words, `words` among them, unless they were said so long ago that another matter is likely."""
-        said = [*self._said, *words][-_PROMPT_WORDS:]
-        if not said or start - said[-1].end > _PROMPT_SECONDS:
-            return ""
-        return " ".join(word.text for word in said)
+        return _joined([*self._said, *words], start)
 
     def _in_its_language(self, audio: Samples, task: DecodingTask) -> Generator[Decoding, list[Phrase], list[Phrase]]:
         phrases = yield Decoding(audio, task)
@@ -245,7 +256,7 @@ class Transcriber:
         """Tries again where the text repeats itself, recites what the model was told, or is improbable."""
         text = " ".join(phrase.text for phrase in phrases)
         task = replace(task, language=phrases[0].language) if phrases else task
-        if self._hot_words and echoes(text, self._hot_words):
+        if task.hot_words and echoes(text, task.hot_words):
             task = replace(task, hot_words=())
             phrases = yield Decoding(audio, task)
             text = " ".join(phrase.text for phrase in phrases)
@@ -258,6 +269,13 @@ class Transcriber:
         if is_loop(text):
             phrases = yield Decoding(audio, replace(task, careful=True))
         return [_said_once(phrase) for phrase in phrases]
+
+
+def _joined(said: Sequence[Word], start: float) -> str:
+    """The last words as a prompt for what is said from `start` on; none where they are old."""
+    if not said or start - said[-1].end > _PROMPT_SECONDS:
+        return ""
+    return " ".join(word.text for word in said[-_PROMPT_WORDS:])
 
 
 def _probability(phrases: Sequence[Phrase]) -> float:

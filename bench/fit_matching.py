@@ -506,20 +506,30 @@ def fit_texts(values: dict, sets: Sequence[Texts]) -> dict[str, dict[str, np.nda
         h, has = held[data.name], np.array([bool(g) for g in data.gold])
         auto = h["right"] >= values["auto_text" if data.scores.pieced else "auto_whole"]
         ranks = h["rank"][has]
-        bins = np.minimum((h["right"] * 10).astype(int), 9)
         hit = h["rank"] == 1
-        ece = sum(
-            abs(h["right"][bins == b].mean() - hit[bins == b].mean()) * (bins == b).mean()
-            for b in range(10)
-            if (bins == b).any()
-        )
+        # What probabilities that are exactly right would show with so few queries.
+        draws = np.random.default_rng(5).random((200, len(hit))) < h["right"]
+        chance = np.mean([calibration_error(h["right"], draw) for draw in draws])
         mrr = np.mean([1 / r if r else 0 for r in ranks])
         no_card = auroc(list(1 - h["any"][~has]), list(1 - h["any"][has]))
         precision = hit[auto].mean() if auto.any() else None
         near = ((ranks > 0) & (ranks <= 5)).mean()
         print(f"{data.name:14s} r@1 {(ranks == 1).mean():.3f} r@5 {near:.3f} mrr {mrr:.3f} auroc {no_card}", end=" ")
-        print(f"auto p {precision} c {auto.mean():.3f} ece {ece:.3f}")
+        print(f"auto p {precision} c {auto.mean():.3f}", end=" ")
+        print(f"ece {calibration_error(h['right'], hit):.3f} by chance {chance:.3f}")
     return held
+
+
+def calibration_error(chances: np.ndarray, hits: np.ndarray) -> float:
+    """Return the expected calibration error in ten bins."""
+    bins = np.minimum((chances * 10).astype(int), 9)
+    return float(
+        sum(
+            abs(chances[bins == b].mean() - hits[bins == b].mean()) * (bins == b).mean()
+            for b in range(10)
+            if (bins == b).any()
+        )
+    )
 
 
 def rounded(value: object) -> object:
