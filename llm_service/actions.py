@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
-from llm_service.cues import Kind, accepts, find_cues
+from llm_service.cues import Kind, accepts, find_cues, is_settled
 from llm_service.grounding import overlap
 from llm_service.talk import Line, Talk
 from textkit.dates import DateKind, find_dates
@@ -138,8 +138,10 @@ def _is_done_at_once(task: Task) -> bool:
 
 
 def _remarks(kind: Kind, lines: Sequence[Line], most: int) -> tuple[Remark, ...]:
-    strength = {line.number: len(set(lemmas(line.text))) for line in lines}
-    kept = sorted(sorted(lines, key=lambda line: -strength[line.number])[:most], key=lambda line: line.number)
+    # What people themselves call decided comes before what sounds like it.
+    strength = {line.number: (is_settled(line.text), len(set(lemmas(line.text)))) for line in lines}
+    strongest = sorted(lines, key=lambda line: strength[line.number], reverse=True)[:most]
+    kept = sorted(strongest, key=lambda line: line.number)
     return tuple(Remark(kind, (line,), plain(_clauses(line.text, frozenset({kind})))) for line in kept)
 
 
@@ -155,13 +157,21 @@ def _clearest(tasks: Sequence[Task], most: int) -> list[Task]:
 
 
 def _clauses(text: str, kinds: frozenset[Kind]) -> str:
-    """Return the part of a sentence, from comma to comma, that shows one of the kinds; the whole where the parts do not."""
+    """Return the part of a sentence, from comma to comma, that shows one of the kinds; the whole where the parts do not.
+
+    What was decided is often said behind the comma: «вчера мы решили, что запуск будет в апреле».
+    """
     starts = [0, *(match.end() for match in re.finditer(r",\s+", text))]
     spans = list(zip(starts, [*starts[1:], len(text)], strict=True))
     telling = [span for span in spans if find_cues(text[span[0] : span[1]]) & kinds]
-    if not telling or len(text[telling[0][0] : telling[-1][1]].split()) < _FEWEST_WORDS:
+    if not telling:
         return text
-    return text[telling[0][0] : telling[-1][1]].rstrip(" ,")
+    first, last = telling[0][0], telling[-1][1]
+    if Kind.DECISION in kinds and is_settled(text[telling[-1][0] : last]):
+        last = len(text)
+    if len(text[first:last].split()) < _FEWEST_WORDS:
+        return text
+    return text[first:last].rstrip(" ,")
 
 
 def _stays_open(lines: Sequence[Line], cues: Sequence[frozenset[Kind]], place: int) -> bool:

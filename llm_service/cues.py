@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from textkit.lemmas import Token, detect_language, morphology, spans
 
-__all__ = ["Kind", "accepts", "find_cues", "is_small_talk"]
+__all__ = ["Kind", "accepts", "find_cues", "is_settled", "is_small_talk"]
 
 
 class Kind(StrEnum):
@@ -83,7 +83,7 @@ _EN_DECISION: Final = re.compile(
     r"\b(?:we(?:'ve| have)? (?:decided|agreed)|let'?s (?:go (?:with|for)|use|do|take|keep|make|stick|drop|skip"
     r"|postpone|move)"
     r"|we(?:'ll| will| are going to|'re going to|'re gonna) (?!see\b|have\b|be\b|need\b|talk\b|discuss\b|start\b"
-    r"|meet\b)\w+|decision is|it'?s decided|agreed that)",
+    r"|meet\b)\w+|decision is|it(?:'?s| is) decided|agreed that)",
     re.IGNORECASE,
 )
 _EN_OPEN: Final = re.compile(
@@ -102,6 +102,11 @@ _RU_DECISION: Final = re.compile(
     r"\b(?:решили|решено|договорились (?:что|о|на)|постановили|принято решение|утвердили|согласовали"
     r"|останавливаемся на|выбираем|откладываем"
     r"|отменяем|переносим|берем|заводим|заведем|делаем так|в следующ(?:ий|ем) спринт|не будем)\b",
+    re.IGNORECASE,
+)
+_SETTLED: Final = re.compile(
+    r"\b(?:we(?:'ve| have)? (?:decided|agreed)|decision is|it(?:'?s| is) decided|agreed that"
+    r"|(?<!не )(?:решили|решено)|договорились (?:что|о|на)|постановили|принято решение|утвердили|согласовали)\b",
     re.IGNORECASE,
 )
 _RU_OPEN: Final = re.compile(
@@ -158,6 +163,11 @@ def find_cues(text: str) -> frozenset[Kind]:
 def accepts(text: str) -> bool:
     """Tell whether a sentence agrees to what was asked just before («Договорились», "will do")."""
     return bool(_ACCEPTS.search(text.strip()))
+
+
+def is_settled(text: str) -> bool:
+    """Tell whether a sentence calls something decided in so many words, rather than by a plan («перенесём», "we'll take it")."""
+    return bool(_SETTLED.search(text.replace("ё", "е")))
 
 
 def is_small_talk(text: str) -> bool:

@@ -145,3 +145,27 @@ def test_what_names_no_work_is_no_task(talk_of, text):
 def test_what_is_done_in_the_meeting_itself_is_no_task(talk_of, text, tasks):
     talk = talk_of(("Анна", text), language="ru" if text[0] == "Я" else "en")
     assert len(find_remarks(talk, talk.lines).tasks) == tasks
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "So it is decided, we change the supplier of the cardboard.",
+            "It is decided, we change the supplier of the cardboard.",
+        ),
+        ("Вчера вечером мы решили, что запуск будет в апреле.", "Вчера вечером мы решили, что запуск будет в апреле."),
+        ("Я там был, переносим рабочую базу на субботу, как вы просили.", "Переносим рабочую базу на субботу"),
+    ],
+)
+def test_a_decision_is_told_with_what_was_decided(talk_of, said, told):
+    talk = talk_of(("Анна", said))
+    assert [remark.text for remark in find_remarks(talk, talk.lines).decisions] == [told]
+
+
+def test_what_people_call_decided_comes_before_what_sounds_like_it(talk_of):
+    plans = [f"Переносим большую рабочую базу номер {number} на новый сервер заказчика." for number in range(6)]
+    talk = talk_of(*(("Анна", text) for text in [*plans[:3], "Решили закрыть склад.", *plans[3:]]))
+    found = find_remarks(talk, talk.lines)
+    assert "Решили закрыть склад." in [remark.text for remark in found.decisions]
+    assert len(found.decisions) < 7
