@@ -12,7 +12,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,11 +135,15 @@ def embedding(sets: dict[str, BeirSet], options: argparse.Namespace) -> dict[str
             if number:
                 wall[name].append(time.perf_counter() - begun)
                 processor[name].append(time.process_time() - spent)
-    figures: dict[str, Any] = {}
+    config = json.loads((options.model / "config.json").read_text("utf-8"))
+    work = operations([len(ids) for ids in peer.tokenizer(prefixed)["input_ids"]], config)
+    figures: dict[str, Any] = {"bare product": {"gflops": bare_product()}}
+    print(f"bare product in PyTorch: {figures['bare product']['gflops']:.0f} GFLOPS")
     for name in engines:
         cosine = (vectors[name] * vectors["sentence-transformers"]).sum(axis=1)
         figures[name] = {
             "texts_per_s": len(texts) / float(np.median(wall[name])),
+            "gflops": work / float(np.median(wall[name])) / 1e9,
             "times": float(np.median(np.array(wall["sentence-transformers"]) / np.array(wall[name]))),
             "times_by_processor": float(
                 np.median(np.array(processor["sentence-transformers"]) / np.array(processor[name]))
@@ -149,6 +153,24 @@ def embedding(sets: dict[str, BeirSet], options: argparse.Namespace) -> dict[str
         }
         print(f"{name:22s}", " ".join(f"{key} {value:.4f}" for key, value in figures[name].items()))
     return figures
+
+
+def operations(lengths: Sequence[int], config: Mapping[str, Any]) -> float:
+    """Return the floating point operations of the matrix products in a BERT encoder over texts of so many tokens."""
+    hidden, layers = config["hidden_size"], config["num_hidden_layers"]
+    weights = 4 * hidden**2 + 2 * hidden * config["intermediate_size"]
+    return float(layers * sum(2 * count * weights + 4 * count**2 * hidden for count in lengths))
+
+
+def bare_product(size: int = 2048, rounds: int = 7) -> float:
+    """Return the GFLOPS of one large float32 matrix product in PyTorch, which no encoder in float32 can be much above."""
+    one = torch.rand(size, size)
+    seconds = []
+    for _ in range(rounds):
+        begun = time.perf_counter()
+        one @ one
+        seconds.append(time.perf_counter() - begun)
+    return 2 * size**3 / min(seconds) / 1e9
 
 
 def small(sets: dict[str, BeirSet]) -> list[tuple[str, BeirSet]]:
