@@ -79,11 +79,12 @@ _EN_NEED: Final = re.compile(
     r"|know|say)\b)",
     re.IGNORECASE,
 )
+_EN_SETTLED: Final = r"we(?:'ve| have)? (?:decided|agreed)|decision is|it(?:'?s| is) decided|agreed that"
 _EN_DECISION: Final = re.compile(
-    r"\b(?:we(?:'ve| have)? (?:decided|agreed)|let'?s (?:go (?:with|for)|use|do|take|keep|make|stick|drop|skip"
+    rf"\b(?:{_EN_SETTLED}|let'?s (?:go (?:with|for)|use|do|take|keep|make|stick|drop|skip"
     r"|postpone|move)"
     r"|we(?:'ll| will| are going to|'re going to|'re gonna) (?!see\b|have\b|be\b|need\b|talk\b|discuss\b|start\b"
-    r"|meet\b)\w+|decision is|it(?:'?s| is) decided|agreed that)",
+    r"|meet\b)\w+)",
     re.IGNORECASE,
 )
 _EN_OPEN: Final = re.compile(
@@ -98,17 +99,14 @@ _EN_RISK: Final = re.compile(
     r"|won'?t (?:be able|make|work)|out of budget|late)\b",
     re.IGNORECASE,
 )
+_RU_SETTLED: Final = r"решили|решено|договорились (?:что|о|на)|постановили|принято решение|утвердили|согласовали"
 _RU_DECISION: Final = re.compile(
-    r"\b(?:решили|решено|договорились (?:что|о|на)|постановили|принято решение|утвердили|согласовали"
+    rf"\b(?:{_RU_SETTLED}"
     r"|останавливаемся на|выбираем|откладываем"
     r"|отменяем|переносим|берем|заводим|заведем|делаем так|в следующ(?:ий|ем) спринт|не будем)\b",
     re.IGNORECASE,
 )
-_SETTLED: Final = re.compile(
-    r"\b(?:we(?:'ve| have)? (?:decided|agreed)|decision is|it(?:'?s| is) decided|agreed that"
-    r"|(?<!не )(?:решили|решено)|договорились (?:что|о|на)|постановили|принято решение|утвердили|согласовали)\b",
-    re.IGNORECASE,
-)
+_SETTLED: Final = re.compile(rf"\b(?:{_EN_SETTLED}|(?<!не )(?:{_RU_SETTLED}))\b", re.IGNORECASE)
 _RU_OPEN: Final = re.compile(
     r"\b(?:(?:пока )?не (?:знаю|знаем|решили|ясно|понятно)|непонятно|неизвестно|вопрос открыт|надо (?:уточнить"
     r"|выяснить|понять)|нужно (?:уточнить|выяснить|понять)"

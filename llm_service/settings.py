@@ -145,7 +145,7 @@ class LlmSettings(Section):
     )
     reranker: Path | None = Field(
         None,
-        description="Folder with `model.onnx` and `tokenizer.json` of a cross-encoder that orders the best chunks; slow without a GPU.",
+        description="Folder with `model.onnx` and `tokenizer.json` of a cross-encoder that orders the best chunks, on the processor.",
     )
     reranked: int = Field(20, ge=2, le=50, description="Chunks that the cross-encoder reads for one question.")
     vectors: str = Field(

@@ -42,7 +42,7 @@ def show(orchestrator: Orchestrator, texts: Texts) -> None:
         replacing: Row | None = st.session_state.get(_REPLACING)
         section(texts("documents.replacing", title=replacing.title) if replacing else texts("documents.add"))
         notices.show(_FORM)
-        _form(orchestrator, names, texts)
+        _form(orchestrator, names, texts, replacing)
         section(texts("ask"))
         asking.show(orchestrator, texts)
     with left:
@@ -68,10 +68,9 @@ def _settle(texts: Texts) -> None:
         notices.tell("error", texts("documents.error.INTERNAL"), _FORM)
 
 
-def _form(orchestrator: Orchestrator, names: Mapping[str, str], texts: Texts) -> None:
+def _form(orchestrator: Orchestrator, names: Mapping[str, str], texts: Texts, replacing: Row | None) -> None:
     form = str(st.session_state.setdefault(_FORM, new_id("web")))
     sending: Sending | None = st.session_state.get(_SENDING)
-    replacing: Row | None = st.session_state.get(_REPLACING)
     title, readers = "", list[str]()
     # A form: what is typed reaches us with the press, so that no drawing of the page meanwhile takes it away. Its fields stay enabled while
     # a file is on its way: Streamlit forgets what was just typed into a field that becomes disabled.
