@@ -168,18 +168,18 @@ def test_a_document_is_replaced_under_its_title(visit: Visit, team: Double) -> N
 
 def test_a_document_is_removed_only_after_a_second_thought(visit: Visit, team: Double) -> None:
     page = knowledge(visit(team.address))
-    entry(page, 1).get_by_role("button", name="Удалить").click()
+    entry(page, 1).get_by_role("button", name="Удалить", exact=True).click()
     expect(entry(page, 1)).to_contain_text("Удалить «Правила отпусков» навсегда?")
     entry(page, 1).get_by_role("button", name="Отмена").click()
     expect(page.get_by_text("навсегда?")).to_have_count(0)
     assert len(team.documents) == 2
     team.refuse_documents = PermissionDenied("not yours", reason="ROLE_MISSING")
-    entry(page, 1).get_by_role("button", name="Удалить").click()
+    entry(page, 1).get_by_role("button", name="Удалить", exact=True).click()
     entry(page, 1).get_by_role("button", name="Удалить навсегда").click()
     expect(page.get_by_text("удаляет тот, кто добавил, или администратор")).to_be_visible()
     assert (len(team.documents), team.removals) == (2, [])
     team.refuse_documents = None
-    entry(page, 1).get_by_role("button", name="Удалить").click()
+    entry(page, 1).get_by_role("button", name="Удалить", exact=True).click()
     entry(page, 1).get_by_role("button", name="Удалить навсегда").click()
     expect(page.get_by_text("«Правила отпусков»: удалён.")).to_be_visible()
     expect(page.locator("[class*='st-key-document-doc_']")).to_have_count(1)
