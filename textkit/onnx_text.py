@@ -26,6 +26,10 @@ class ModelFolderError(FileNotFoundError):
         self.missing = missing
 
 
+class TokenizerBrokenError(ValueError):
+    """A file is no tokenizer; the message names it, and says what is wrong."""
+
+
 def require(path: Path) -> Path:
     """Return the path.
 
@@ -49,8 +53,15 @@ def open_session(path: Path, threads: int, providers: Sequence[str]) -> onnxrunt
 
 
 def open_tokenizer(path: Path) -> tuple[Tokenizer, int]:
-    """Return a tokenizer that cuts at `MAX_TOKENS` and does not pad, and the id that pads."""
-    tokenizer = Tokenizer.from_file(str(path))
+    """Return a tokenizer that cuts at `MAX_TOKENS` and does not pad, and the id that pads.
+
+    Raises:
+        TokenizerBrokenError: it cannot be read.
+    """
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers has no class of its own for what it cannot read
+        raise TokenizerBrokenError(f"{path} is no tokenizer: {error}") from error
     tokenizer.no_padding()
     tokenizer.enable_truncation(MAX_TOKENS)
     return tokenizer, tokenizer.token_to_id("<pad>") or tokenizer.token_to_id("[PAD]") or 0

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NoSuchFile
 
-from textkit.onnx_text import batches, feed, open_session, open_tokenizer, require
+from textkit.onnx_text import TokenizerBrokenError, batches, feed, open_session, open_tokenizer, require
 
 __all__ = ["NotACrossEncoderError", "Reranker"]
 
@@ -33,11 +33,12 @@ class Reranker:
             NotACrossEncoderError: the model cannot be loaded, or is of another kind.
         """
         path = require(model_dir / "model.onnx")
-        self._tokenizer, self._pad_id = open_tokenizer(require(model_dir / "tokenizer.json"))
+        tokenizer = require(model_dir / "tokenizer.json")
         try:
+            self._tokenizer, self._pad_id = open_tokenizer(tokenizer)
             self._session = open_session(path, threads, providers)
             shape = self._run([("planerka", "planerka")]).shape
-        except (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NoSuchFile) as error:
+        except (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NoSuchFile, TokenizerBrokenError) as error:
             raise NotACrossEncoderError(f"the model in {model_dir} cannot be used: {error}") from error
         if len(shape) != 2 or shape[1] not in {1, 2}:
             raise NotACrossEncoderError(

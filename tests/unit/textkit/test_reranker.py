@@ -67,5 +67,8 @@ def test_another_kind_of_model_is_refused(tmp_path: Path) -> None:
     (folder / "model.onnx").write_bytes(b"no model")
     with pytest.raises(NotACrossEncoderError, match="cannot be used"):
         Reranker(folder)
+    (folder / "tokenizer.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(NotACrossEncoderError, match="is no tokenizer"):
+        Reranker(folder)
     with pytest.raises(ModelFolderError, match=r"model\.onnx"):
         Reranker(tmp_path)
