@@ -83,6 +83,10 @@ class ChatModel(Protocol):
         """Tokens that prompt and answer may have together."""
 
     @property
+    def parallel(self) -> int:
+        """Calls that it works on at once; further ones wait."""
+
+    @property
     def structured_output(self) -> bool:
         """Whether the canary saw the model keep to a schema."""
 

@@ -95,6 +95,11 @@ class Providers:
         return self._models[self._current()].context_tokens
 
     @property
+    def parallel(self) -> int:
+        """Calls that this model works on at once."""
+        return self._models[self._current()].parallel
+
+    @property
     def structured_output(self) -> bool:
         """Whether the canary saw that model keep to a schema."""
         return self._models[self._current()].structured_output

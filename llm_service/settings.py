@@ -55,8 +55,8 @@ class ProviderSettings(BaseModel):
     """Failed calls in a row after which the provider gets a rest."""
     rest_seconds: float = Field(default=30.0, gt=0)
     """Length of the rest."""
-    parallel: int = Field(default=2, ge=1, le=64)
-    """Calls at once."""
+    parallel: int = Field(default=0, ge=0, le=64)
+    """Calls at once, of which a summary of a long talk makes use; 0 for what is usual, see `at_once`."""
     threads: int = Field(default=2, ge=1, le=64)
     """Threads of an embedded model."""
     start_seconds: float = Field(default=180.0, gt=0)
@@ -67,6 +67,14 @@ class ProviderSettings(BaseModel):
     """Price of a million tokens of answer."""
     currency: str = Field(default="RUB", max_length=8)
     """Currency of the prices."""
+
+    @property
+    def at_once(self) -> int:
+        """Calls at once. The embedded model works on one, and GigaChat refuses private persons a second one."""
+        if self.kind == "embedded":
+            return 1
+        private = self.kind == "gigachat" and self.scope == "GIGACHAT_API_PERS"
+        return self.parallel or (1 if private else 2)
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -137,6 +145,13 @@ class LlmSettings(Section):
     call_seconds: float = Field(
         240.0, gt=0, description="Deadline in seconds of one call of the model, waiting for other calls not counted."
     )
+    parallel: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="Calls that an endpoint gets at once, also for one long summary; 0 for 2, and for 1 of `gigachat`. The embedded "
+        "model works on one.",
+    )
     endpoint_retries: int = Field(
         2, ge=0, le=10, description="Repetitions of a call that `base_url` answered with 429 or 5xx."
     )
@@ -203,7 +218,7 @@ class LlmSettings(Section):
             context_tokens=0 if remote and "context_tokens" not in self.model_fields_set else self.context_tokens,
             call_seconds=self.call_seconds,
             retries=self.endpoint_retries,
-            parallel=2 if remote else 1,
+            parallel=self.parallel,
             threads=self.threads,
             start_seconds=self.start_seconds,
         )

@@ -82,13 +82,14 @@ class Pace:
         self._per_second = _MEMORY * self._per_second + (1 - _MEMORY) * now if self.measured else now
         self.measured = True
 
-    def seconds(self, size: Size, calls: int) -> float:
+    def seconds(self, size: Size, calls: int, at_once: int) -> float:
         """Return how long so many calls over the whole talk will take.
 
         The frame of the prompt is the same in each call, so it is read once; answers are half as long as they may be.
         """
         answers = calls * size.answer_tokens / 2
-        return (size.tokens + size.frame_tokens + _ANSWER_WEIGHT * answers) / self._per_second
+        alone = (size.tokens + size.frame_tokens + _ANSWER_WEIGHT * answers) / self._per_second
+        return alone / max(1, min(at_once, calls))
 
 
 def choose(asked: Strategy, size: Size, model: ChatModel | None, pace: Pace, patience: float) -> Choice:
@@ -121,14 +122,14 @@ def choose(asked: Strategy, size: Size, model: ChatModel | None, pace: Pace, pat
     if model.context_tokens >= _WIDE_WINDOW and size.tokens <= min(_STUFF_TOKENS, model.context_tokens // 2):
         return Choice(Strategy.STUFF, f"the whole talk of {size.tokens} tokens fits {window} with room to spare")
     speed = "as measured" if pace.measured else "as guessed from the hardware"
-    by_topic = pace.seconds(size, size.topics)
+    by_topic = pace.seconds(size, size.topics, model.parallel)
     if by_topic <= patience:
         return Choice(
             Strategy.BY_TOPIC,
             f"{size.tokens} tokens in {size.topics} topics, one call each, as {window} wants; "
             f"about {by_topic:.0f} s {speed}, and {patience:.0f} s are allowed",
         )
-    stretches = pace.seconds(size, size.stretches)
+    stretches = pace.seconds(size, size.stretches, model.parallel)
     if stretches <= patience:
         return Choice(
             Strategy.MAP_REDUCE,

@@ -71,6 +71,7 @@ class StructuredModel:
         self._window = window
         self._probes = probes
         # A semaphore of asyncio is first come, first served.
+        self.parallel = parallel
         self._turn = asyncio.Semaphore(parallel)
         self._preparing = asyncio.Lock()
         self._detected: int | None = None

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
+from llm_service import pieces
 from llm_service.checks import Checks
 from llm_service.digest import digest, filled_up, in_order
 from llm_service.errors import ModelOutputInvalid, ProviderFailed, ProviderTooSlow, TalkTooLong
-from llm_service.extract import Extract
 from llm_service.generation import ChatModel, Usage
 from llm_service.minutes import MOST_TOPICS, Minutes, answer_tokens
-from llm_service.parts import Part, Sentence, extracted, join_neighbours, join_subjects, join_titles, text_of
+from llm_service.parts import Part, Sentence, join_neighbours, join_subjects, join_titles, text_of
+from llm_service.pieces import Piece, Writing
 from llm_service.strategies import Choice, Pace, Size, Strategy, choose
 from llm_service.stretches import Cutting, by_speaker, cut, stretches
 from llm_service.talk import Line, Talk
@@ -30,8 +31,6 @@ _OVERVIEW_LETTERS: Final = 600
 """Letters up to which an overview of the model is filled up."""
 _OVERVIEW_TOKENS: Final = 2500
 _STUFF_TOPICS: Final = 10
-_MOST_INVALID: Final = 3
-"""Answers out of shape in one summary after which the model is given up."""
 _LETTERS_PER_TOKEN: Final = 2
 """Fewer letters than any tokenizer of Russian or English puts into a token, for counting without a model."""
 
@@ -59,18 +58,6 @@ class Summary:
     dropped: int = 0
     usage: Usage = field(default_factory=Usage)
     fallback_reason: str = ""
-
-
-Step = Callable[[Minutes, list[Part]], Awaitable[list[Part]]]
-"""Writes one piece up; gets all parts so far, and returns them with its own."""
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """What one call of the model writes up, and what stands in its place where the model fails."""
-
-    write: Step
-    extracts: tuple[Part, ...]
 
 
 class Summarizer:
@@ -123,33 +110,24 @@ class Summarizer:
         room = self._topic_tokens if minutes is None else await minutes.room("stretch", MOST_TOPICS, self._topic_tokens)
         cutting = await cut(talk, vectors, room, _estimated if minutes is None else minutes.count)
         choice = await self._choose(asked, cutting, room, minutes)
-        pieces = await self._pieces(choice.strategy, talk, cutting, room, language)
+        work = await self._pieces(choice.strategy, talk, cutting, room, language)
         if choice.strategy is Strategy.STUFF and minutes is not None:
             await self._require_fit(cutting, minutes)
-        yield Progress(0, len(pieces), choice.strategy, choice.reason)
+        yield Progress(0, len(work), choice.strategy, choice.reason)
         parts: list[Part] = []
-        writer = None if choice.strategy is Strategy.EXTRACTIVE else minutes
-        fallback, invalid = "", 0
-        for number, piece in enumerate(pieces, start=1):
-            written = None
-            if writer is not None:
-                try:
-                    written = await piece.write(writer, parts)
-                except (ProviderFailed, ProviderTooSlow) as error:
-                    self._log.warning("language model failed; the rest is extracted", reason=error.reason)
-                    writer, fallback = None, error.message
-                except ModelOutputInvalid as error:
-                    invalid += 1
-                    if not writer.usage.calls or invalid >= _MOST_INVALID:
-                        raise
-                    fallback = error.message
-            parts = [*parts, *piece.extracts] if written is None else written
-            yield Progress(number, len(pieces), choice.strategy, choice.reason)
+        at_once = 1 if self._model is None else self._model.parallel
+        writing = Writing(work, None if choice.strategy is Strategy.EXTRACTIVE else minutes, at_once)
+        try:
+            for number in range(1, len(work) + 1):
+                parts = await writing.further(parts)
+                yield Progress(number, len(work), choice.strategy, choice.reason)
+        finally:
+            await writing.stop()
         joined = _joined(parts, choice.strategy)
-        told = await self._tell(joined, cutting, writer)
+        told = await self._tell(joined, cutting, writing.writer)
         usage, strategy = (minutes.usage, choice.strategy) if minutes is not None else (Usage(), choice.strategy)
         self._pace.learn(usage)
-        if fallback and not usage.calls:
+        if writing.fallback and not usage.calls:
             strategy = Strategy.EXTRACTIVE
         yield Summary(
             tuple(joined),
@@ -159,7 +137,7 @@ class Summarizer:
             tuple(line for one in told for line in one.lines),
             minutes.dropped if minutes is not None else 0,
             usage,
-            fallback,
+            writing.fallback,
         )
 
     async def _choose(self, asked: Strategy, cutting: Cutting, room: int, minutes: Minutes | None) -> Choice:
@@ -182,21 +160,21 @@ class Summarizer:
                 "Use the strategy AUTO, BY_TOPIC or MAP_REDUCE, or a model with a larger window."
             )
 
-    async def _pieces(self, strategy: Strategy, talk: Talk, cutting: Cutting, room: int, language: str) -> list[_Piece]:
+    async def _pieces(self, strategy: Strategy, talk: Talk, cutting: Cutting, room: int, language: str) -> list[Piece]:
         if strategy is Strategy.BY_SPEAKER:
             speakers = await by_speaker(talk, cutting, room)
             return [
-                _spoken(extract, speaker or unnamed(language), language)
+                pieces.spoken(extract, speaker or unnamed(language), language)
                 for speaker, extracts in speakers
                 for extract in extracts
             ]
         if strategy is Strategy.STUFF:
-            return [_told(cutting.topics, _STUFF_TOPICS, language)] if cutting.topics else []
+            return [pieces.told(cutting.topics, _STUFF_TOPICS, language)] if cutting.topics else []
         if strategy is Strategy.MAP_REDUCE:
-            return [_told(group, MOST_TOPICS, language) for group in stretches(cutting, room)]
+            return [pieces.told(group, MOST_TOPICS, language) for group in stretches(cutting, room)]
         if strategy is Strategy.REFINE:
-            return [_refined(group, language) for group in stretches(cutting, room)]
-        return [_topic(topic, language) for topic in cutting.topics]
+            return [pieces.refined(group, language) for group in stretches(cutting, room)]
+        return [pieces.topic(topic, language) for topic in cutting.topics]
 
     async def _tell(self, parts: Sequence[Part], cutting: Cutting, writer: Minutes | None) -> tuple[Sentence, ...]:
         """Return the whole in a few sentences, by the model where it works; nothing for a short summary."""
@@ -215,37 +193,6 @@ class Summarizer:
 
 async def _estimated(text: str) -> int:
     return len(text) // _LETTERS_PER_TOKEN + 1
-
-
-def _topic(topic: Extract, language: str) -> _Piece:
-    async def write(minutes: Minutes, parts: list[Part]) -> list[Part]:
-        return [*parts, await minutes.topic(topic)]
-
-    return _Piece(write, (extracted(topic, language),))
-
-
-def _spoken(extract: Extract, speaker: str, language: str) -> _Piece:
-    async def write(minutes: Minutes, parts: list[Part]) -> list[Part]:
-        return [*parts, await minutes.topic(extract, speaker)]
-
-    return _Piece(write, (replace(extracted(extract, language), title=speaker),))
-
-
-def _told(units: tuple[Extract, ...], most: int, language: str) -> _Piece:
-    async def write(minutes: Minutes, parts: list[Part]) -> list[Part]:
-        return [*parts, *await minutes.stretch(units, most)]
-
-    return _Piece(write, tuple(extracted(unit, language) for unit in units))
-
-
-def _refined(units: tuple[Extract, ...], language: str) -> _Piece:
-    async def write(minutes: Minutes, parts: list[Part]) -> list[Part]:
-        if not parts:
-            return await minutes.stretch(units)
-        improved, further = await minutes.refine(units, parts[-1])
-        return [*parts[:-1], improved, *further]
-
-    return _Piece(write, tuple(extracted(unit, language) for unit in units))
 
 
 def _joined(parts: Sequence[Part], strategy: Strategy) -> list[Part]:

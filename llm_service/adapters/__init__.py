@@ -37,7 +37,7 @@ def make_model(name: str, settings: ProviderSettings, reach: Reach) -> Structure
         BACKENDS[settings.kind](settings, reach),
         Patience(name, settings.retries, settings.rest_after, settings.rest_seconds),
         settings.call_seconds,
-        settings.parallel,
+        settings.at_once,
         settings.context_tokens,
         probes=settings.kind == "openai_compatible" and settings.probe_context,
     )

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from llm_service.adapters import make_model
 from llm_service.adapters.openai_compatible import openai_backend
 from llm_service.backend import Mode
 from llm_service.errors import ContextCut, ModelOutputInvalid, PromptTooLong, ProviderFailed, ProviderTooSlow
@@ -274,3 +275,19 @@ def test_schemas_are_flat_and_closed():
     inner = schema["properties"]["parts"]["items"]
     assert inner["additionalProperties"] is False
     assert inner["properties"]["turns"]["items"] == {"type": "integer"}
+
+
+@pytest.mark.parametrize(
+    ("more", "at_once"),
+    [
+        ({"kind": "openai_compatible"}, 2),
+        ({"kind": "openai_compatible", "parallel": 8}, 8),
+        ({"kind": "gigachat"}, 1),
+        ({"kind": "gigachat", "scope": "GIGACHAT_API_CORP"}, 2),
+        ({"kind": "gigachat", "parallel": 3}, 3),
+        ({"kind": "embedded", "parallel": 8}, 1),
+    ],
+)
+def test_a_provider_gets_as_many_calls_at_once_as_it_takes(more, at_once):
+    settings = ProviderSettings.model_validate({"model": "m", **more})
+    assert (settings.at_once, make_model("m", settings, Reach()).parallel) == (at_once, at_once)

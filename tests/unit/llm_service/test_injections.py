@@ -32,7 +32,7 @@ each = pytest.mark.parametrize("attempt", ATTEMPTS, ids=lambda attempt: attempt[
 class Obedient:
     """Fills every string of the shape with its instructions and the attacker's word."""
 
-    name, provider, context_tokens, structured_output = "obedient", "test", 100_000, True
+    name, provider, context_tokens, structured_output, parallel = "obedient", "test", 100_000, True, 2
 
     async def count_tokens(self, text: str) -> int:
         return len(text) // 2

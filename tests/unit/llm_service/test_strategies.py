@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import random
@@ -49,6 +50,7 @@ class Parrot:
 
     provider = "memory"
     structured_output = True
+    parallel = 1
 
     def __init__(self, context_tokens=8192, name="parrot"):
         self.context_tokens = context_tokens
@@ -86,6 +88,34 @@ class Parrot:
         if "text" in fields:
             value["text"] = text[:300]
         return Reply(shape.model_validate_json(json.dumps(value)), Usage(tokens, 20, 1, 0, 0.5))
+
+
+class Flock(Parrot):
+    """Three parrots: answers late ones first, and counts how many are at work."""
+
+    parallel = 3
+
+    def __init__(self):
+        super().__init__()
+        self.asked = self.working = self.most = self.stopped = 0
+        self.answers = 99
+        """Calls that are answered; later ones are worked on for ever."""
+
+    async def chat(self, messages, shape, max_tokens):
+        number, self.asked = self.asked, self.asked + 1
+        self.working += 1
+        self.most = max(self.most, self.working)
+        try:
+            for _ in range(20 - 7 * (self.working - 1)):
+                await asyncio.sleep(0)
+            if number >= self.answers:
+                await asyncio.Event().wait()
+            return await super().chat(messages, shape, max_tokens)
+        except asyncio.CancelledError:
+            self.stopped += 1
+            raise
+        finally:
+            self.working -= 1
 
 
 async def sum_up(talk, strategy, model=None, **settings) -> tuple[list[Progress], Summary]:
@@ -265,6 +295,38 @@ async def test_one_answer_out_of_shape_costs_one_stretch_and_three_the_summary()
         await sum_up(talk, Strategy.BY_TOPIC, model, topic_tokens=400)
 
 
+@pytest.mark.parametrize("strategy", [Strategy.BY_TOPIC, Strategy.MAP_REDUCE, Strategy.BY_SPEAKER, Strategy.REFINE])
+async def test_pieces_are_written_at_once_and_told_in_order(strategy):
+    talk = long_talk(12)
+    flock = Flock()
+    steps, summary = await sum_up(talk, strategy, flock, topic_tokens=400)
+    _, alone = await sum_up(talk, strategy, Parrot(), topic_tokens=400)
+    assert flock.most == (1 if strategy is Strategy.REFINE else 3)
+    assert summary.parts == alone.parts
+    assert summary.usage == alone.usage
+    assert [step.done for step in steps] == list(range(len(steps)))
+
+
+async def test_nothing_works_on_for_a_summary_that_nobody_waits_for():
+    flock = Flock()
+    flock.answers = 1
+    steps = Summarizer(flock, WordEmbedder(), 400).summarize(long_talk(12), "ru", Strategy.BY_TOPIC)
+    while (await anext(steps)).done < 1:
+        pass
+    await steps.aclose()
+    assert (flock.stopped, flock.working) == (2, 0)
+
+
+async def test_what_is_in_work_when_the_model_dies_is_still_told():
+    talk = long_talk(12)
+    flock = Flock()
+    flock.failures = {2: ProviderFailed("gone")}
+    _, summary = await sum_up(talk, Strategy.BY_TOPIC, flock, topic_tokens=400)
+    assert summary.fallback_reason == "gone"
+    assert (flock.asked, summary.usage.calls) == (3, 2), "the two beside it are kept, and no further one is begun"
+    assert len({line.number for part in summary.parts for line in part.lines}) == len(talk.lines)
+
+
 def test_auto_chooses_and_says_why():
     small, large = Parrot(8192, "small"), Parrot(32_768, "large")
     size = Size(tokens=5000, topics=10, stretches=4, frame_tokens=500, answer_tokens=300)
@@ -280,6 +342,9 @@ def test_auto_chooses_and_says_why():
     assert hurry.strategy is Strategy.MAP_REDUCE
     assert "150 s" in hurry.reason
     assert choose(Strategy.AUTO, size, small, cpu, 60).strategy is Strategy.EXTRACTIVE
+    small.parallel = 4
+    assert choose(Strategy.AUTO, size, small, cpu, 60).strategy is Strategy.BY_TOPIC, "four calls at once"
+    small.parallel = 1
     cpu.learn(Usage(1000, 100, 1, 0, 1.0))
     assert choose(Strategy.AUTO, size, small, cpu, 60).strategy is Strategy.BY_TOPIC
     with pytest.raises(NoLanguageModel):
