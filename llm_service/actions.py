@@ -9,6 +9,7 @@ from datetime import date
 from typing import Final
 
 from llm_service.cues import Kind, accepts, find_cues, is_settled
+from llm_service.decisions import decides
 from llm_service.grounding import overlap
 from llm_service.talk import Line, Talk
 from textkit.dates import DateKind, find_dates
@@ -39,8 +40,13 @@ _AT_ONCE: Final = re.compile(
     r"\s+(?:(?:just|quickly|now|then|first|also|briefly)\s+)*"
     r"(?:go (?:next|first|ahead|back|through|over|on|quickly)|start (?:with|off|by)|begin (?:with|by)|say\b|take notes|move on|stop"
     r"|(?:explain|present|skip|repeat) (?:it|this|that|these|here|how|what|why)\b|leave (?:it|this|that) (?:to|there|here|for now)"
-    r"|(?:write|note) (?:(?:it|this|that|these) )?(?:down|here)\b|(?:come|get) back to (?:it|this|that))"
-    r"|\b(?:покажу (?:вам|экран|сейчас)|перейду к|вернусь к (?:этому|нему|ней)|передам слово)\b",
+    r"|(?:write|note) (?:(?:it|this|that|these) )?(?:down|here)\b|(?:come|get) (?:back )?to (?:it|this|that)\b"
+    r"|show (?:you|it|this|that|them)\b|(?:take|make) (?:the |some )?(?:notes|minutes)\b|(?:rub|wipe|erase)\b"
+    r"|use the (?:white ?)?board\b|share my screen)"
+    r"|\b(?:go back (?:for a|to the|one)|next slide|speak up|say (?:it|that) again|(?:un)?mute|share your screen)\b"
+    r"|\b(?:покажу (?:вам|экран|сейчас)|перейду к|вернусь к (?:этому|нему|ней)|передам слово|следующий слайд|говорите? громче"
+    r"|повторите?|(?:включ|выключ)(?:и|у|ите) (?:камеру|микрофон|звук|экран)|(?:рас)?шар(?:ю|ь|ьте) экран"
+    r"|переключ(?:и|у|ите) слайд)\b",
     re.IGNORECASE,
 )
 """What people say they do while the meeting goes on; with a day it is work for later."""
@@ -96,7 +102,9 @@ def find_remarks(talk: Talk, lines: Sequence[Line]) -> Findings:
     tasks = [task for task in (_task(talk, group, owned) for group, owned in groups) if _says_what(task)]
     tasks = [task for task in tasks if not _is_done_at_once(task)]
     decisions = [
-        line for line, kinds in zip(lines, cues, strict=True) if Kind.DECISION in kinds and Kind.QUESTION not in kinds
+        line
+        for line, kinds in zip(lines, cues, strict=True)
+        if Kind.DECISION in kinds and Kind.QUESTION not in kinds and decides(plain(line.text))
     ]
     risks = [
         line

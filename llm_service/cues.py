@@ -59,10 +59,10 @@ _EN_REQUEST: Final = re.compile(
     r"\b(?:(?:can|could|would|will) you (?!(?:hear|see|imagine|tell|say|explain|repeat|think|remember|like|mind|be"
     r"|have(?! (?:the|it|them)\b)|do|just)\b)\w+"
     r"|please (?!note\b|do\b|look at\b)\w+|you (?:should|need to|will(?: be)?|are going to|guys (?:should"
-    r"|need to)) (?!be able|see\b|have\b|know\b|be\b|notice\b|find\b)\w+"
+    r"|need to)) (?!be able|see\b|have\b|know\b|be\b|notice\b|never\b|always\b|find\b)\w+"
     # "I need you to check it", "if you can check it", "maybe you can check it"
     r"|i(?:['’]d| would) like (?:you|the|[A-Z]\w+)\b[\w ]* to (?!think\b|say\b)\w+|i need you (?:guys )?to (?!know\b)\w+"
-    r"|(?:if|maybe) you (?:can|could) (?!see\b|hear\b|imagine\b|remember\b|have\b|use\b|say\b|just\b)\w+)",
+    r"|(?:if|maybe) you (?:can|could) (?!see\b|hear\b|imagine\b|remember\b|have\b|use\b|say\b|just\b|do\b|be\b|get\b)\w+)",
     re.IGNORECASE,
 )
 _EN_ASSIGNMENT: Final = re.compile(
@@ -79,6 +79,17 @@ _EN_NEED: Final = re.compile(
     r"|know|say)\b)",
     re.IGNORECASE,
 )
+_EN_HANGS: Final = re.compile(
+    r"\b(?:what|how|where|why|which|because|['’]?cause|thought|wonder(?:ed)?|whatever)\s+(?:\w+\s+){0,2}$|\b\w+s that\s+$",
+    re.IGNORECASE,
+)
+"""Before a verb that tells no task: "how you will ...", "because you need to ...", "the chips that you need to ..."."""
+_EN_REASON: Final = re.compile(r"\W*(?:and |but |um,? |uh,? )*(?:because|['’]?cause)\b", re.IGNORECASE)
+_EN_SUPPOSED: Final = re.compile(r"\bif (?:i|you|we|he|she|they)\b.*\bthen\b", re.IGNORECASE)
+_EN_ASKS_ABOUT: Final = re.compile(
+    r"^(?:\W*(?:and|so|but|okay|ok|well|yeah|um|uh)\b)*\W*(?:which|what|how|where|why)\b", re.IGNORECASE
+)
+"""A question for an answer rather than for work: "Which one would you prefer?"."""
 _EN_SETTLED: Final = r"we(?:'ve| have)? (?:decided|agreed)|decision is|it(?:'?s| is) decided|agreed that"
 _EN_DECISION: Final = re.compile(
     rf"\b(?:{_EN_SETTLED}|let'?s (?:go (?:with|for)|use|do|take|keep|make|stick|drop|skip"
@@ -87,6 +98,7 @@ _EN_DECISION: Final = re.compile(
     r"|meet\b)\w+)",
     re.IGNORECASE,
 )
+_EN_WORK: Final = {Kind.PROMISE: _EN_PROMISE, Kind.REQUEST: _EN_REQUEST}
 _EN_OPEN: Final = re.compile(
     r"\b(?:don'?t know (?:yet|if|whether|how|what|who|when)|not sure (?:yet|if|whether|how|what|who)|still open"
     r"|open question|to be decided"
@@ -97,6 +109,21 @@ _EN_RISK: Final = re.compile(
     r"\b(?:problem|issues?|risk|concern|worried|blocked|blocker|fails?|failing|broken|crash(?:es)?|delay(?:ed)?"
     r"|too expensive|might not|may not"
     r"|won'?t (?:be able|make|work)|out of budget|late)\b",
+    re.IGNORECASE,
+)
+_EN_AVERTED: Final = re.compile(
+    r"(?:\b(?:no|not|never|without|non|less|lower|fixed|solved|resolved|closed)|n['’]t)\b[ -]"
+    r"(?:(?!(?:because|when|if|but|and|so)\b)[\w'’]+ ){0,6}(?:problems?|issues?|risks?|concerns?|blockers?|delays?)\b"
+    r"|\b(?:problems?|issues?|risks?|concerns?|blockers?|delays?) (?:(?:is|are|was|were|has been|have been|got|now) )*"
+    r"(?:fixed|solved|resolved|gone|closed)\b",
+    re.IGNORECASE,
+)
+"""What would be a risk, were it not denied or over: "that's not an issue", "the problem is fixed"."""
+_RU_AVERTED: Final = re.compile(
+    r"\b(?:(?:нет|без|никак\w+|не вижу|ни одн\w+|(?<!не )(?:исправил|решил|починил|закрыл|устранил|убрал|снял)\w*) (?:[\w-]+ ){0,2}"
+    r"|не (?:(?:такая|такой|уж|большая|большой) )*)(?:проблем|ошиб|риск|задерж|блокер|жалоб|уязвим)\w*"
+    r"|\b(?:проблем|ошиб|риск|задерж|блокер|жалоб|уязвим)\w* (?:(?:уже|больше|пока|там|тоже) )*"
+    r"(?:нет|не было|не осталось|не видно|исправ\w+|реш(?:ен|ил)\w*|почини\w+|закры\w+|устран\w+|ушл\w+|пропал\w*)\b",
     re.IGNORECASE,
 )
 _RU_SETTLED: Final = r"решили|решено|договорились (?:что|о|на)|постановили|принято решение|утвердили|согласовали"
@@ -153,7 +180,7 @@ def find_cues(text: str) -> frozenset[Kind]:
     kinds = _russian(text) if russian else _english(text)
     if text.rstrip(' "»”').endswith("?"):
         # "Could you send it?" asks for something to be done. A Russian imperative stands in a question only before «ладно?».
-        asks = not russian or _RU_ASKS.search(text.replace("ё", "е"))
+        asks = _RU_ASKS.search(text.replace("ё", "е")) if russian else not _EN_ASKS_ABOUT.search(text)
         return frozenset(kinds & ({Kind.REQUEST, Kind.RISK} if asks else {Kind.RISK}) | {Kind.QUESTION})
     return frozenset(kinds)
 
@@ -183,13 +210,28 @@ def _english(text: str) -> set[Kind]:
         (Kind.QUESTION, _EN_OPEN),
         (Kind.RISK, _EN_RISK),
     )
-    return {kind for kind, pattern in table if pattern.search(text)}
+    found = {
+        kind for kind, pattern in table if pattern.search(_EN_AVERTED.sub(" ", text) if kind is Kind.RISK else text)
+    }
+    return {kind for kind in found if kind not in _EN_WORK or _asks_for_work(text, _EN_WORK[kind])}
+
+
+def _asks_for_work(text: str, pattern: re.Pattern[str]) -> bool:
+    """Tell whether one of the places that look like work stands on its own, rather than in a question, a reason or a supposition."""
+    return not _EN_REASON.match(text) and any(
+        not _EN_HANGS.search(text[: match.start()]) and not _EN_SUPPOSED.match(text[match.start() :])
+        for match in pattern.finditer(text)
+    )
 
 
 def _russian(text: str) -> set[Kind]:
     plain = text.replace("ё", "е").replace("Ё", "Е")
-    table = ((Kind.DECISION, _RU_DECISION), (Kind.QUESTION, _RU_OPEN), (Kind.RISK, _RU_RISK))
-    return {kind for kind, pattern in table if pattern.search(plain)} | _russian_tasks(text)
+    table = (
+        (Kind.DECISION, _RU_DECISION, plain),
+        (Kind.QUESTION, _RU_OPEN, plain),
+        (Kind.RISK, _RU_RISK, _RU_AVERTED.sub(" ", plain)),
+    )
+    return {kind for kind, pattern, said in table if pattern.search(said)} | _russian_tasks(text)
 
 
 def _russian_tasks(text: str) -> set[Kind]:

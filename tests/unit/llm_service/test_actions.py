@@ -136,6 +136,17 @@ def test_what_names_no_work_is_no_task(talk_of, text):
         ("I'll leave that to you guys.", 0),
         ("Я вернусь к этому вопросу позже.", 0),
         ("Я покажу вам макет.", 0),
+        ("I'll show you the sketches.", 0),
+        ("I'll take the minutes.", 0),
+        ("Can you go back to the second one?", 0),
+        ("Включи микрофон, пожалуйста.", 0),
+        ("Which one would you prefer for the case?", 0),
+        ("Because you need to put all the technology in.", 0),
+        ("I don't know what I'm going to design for the case.", 0),
+        ("If you could make it fit the case then it could show the channels.", 0),
+        ("You will never have to change the battery.", 0),
+        ("If you could make a model of the case.", 1),
+        ("Could you make a model of the case?", 1),
         ("I'm gonna write down the requirements here by Friday.", 1),
         ("I'll write the report about the sketches.", 1),
         ("Я покажу вам макет в пятницу.", 1),
@@ -169,3 +180,30 @@ def test_what_people_call_decided_comes_before_what_sounds_like_it(talk_of):
     found = find_remarks(talk, talk.lines)
     assert "Решили закрыть склад." in [remark.text for remark in found.decisions]
     assert len(found.decisions) < 7
+
+
+@pytest.mark.parametrize(
+    ("text", "risk"),
+    [
+        ("The battery is a problem for the budget.", True),
+        ("The server keeps failing, that is no joke.", True),
+        ("It won't be able to read the old cards.", True),
+        ("I don't think the battery is a big issue.", False),
+        ("That's really a non-issue for the budget.", False),
+        ("I fixed the issue with the login page.", False),
+        ("The problem is solved since Monday.", False),
+        ("No problem with the budget, but the server is broken.", True),
+        ("С оплатой большая проблема.", True),
+        ("Ошибку в оплате пока не исправили.", True),
+        ("Не исправили ошибку с оплатой.", True),
+        ("С оплатой проблем нет.", False),
+        ("Сделаем оплату без проблем.", False),
+        ("Ошибку в оплате исправили, всё работает.", True),
+        ("Ошибку исправили вчера вечером.", False),
+        ("Это не такая уж большая проблема для склада.", False),
+        ("Проблем с оплатой нет, но падает сервер.", True),
+    ],
+)
+def test_what_is_denied_or_over_is_no_risk(talk_of, text, risk):
+    talk = talk_of(("Tom", text), language="ru" if text[0] > "z" else "en")
+    assert bool(find_remarks(talk, talk.lines).risks) is risk
