@@ -17,7 +17,7 @@ from textkit.lemmas import lemmas, morphology, tokens
 from textkit.misheard import mended
 from textkit.people import find_people
 
-__all__ = ["Due", "Findings", "Remark", "Task", "find_remarks", "plain"]
+__all__ = ["Due", "Findings", "Remark", "Task", "find_remarks", "is_bare", "plain"]
 
 _MOST_TASKS: Final = 4
 _MOST_REMARKS: Final = 3
@@ -27,8 +27,8 @@ _FEWEST_WORDS: Final = 3
 _SHORT: Final = 7
 """Words up to which a request right after a promise only confirms it («Хорошо, бери сразу после авторизации»)."""
 _LEADS: Final = re.compile(
-    r"^(?:(?:да|ну|так|вот|хорошо|отлично|понятно|ладно|окей|ок|тогда|договорились|и ещ[её]|ещ[её] вопрос|а вот|а|но|и"
-    r"|okay|ok|so|well|yeah|yes|right|and|but|um|uh|good|great|alright|all right)\b[,.!\s]+)+",
+    r"^(?:(?:да|ага|угу|ну|так|вот|хорошо|отлично|понятно|ладно|окей|ок|тогда|договорились|и ещ[её]|ещ[её] вопрос|а вот|а|но|и"
+    r"|okay|ok|so|well|yeah|yep|yes|right|and|but|um|uh|good|great|alright|all right)\b[,.!\s]+)+",
     re.IGNORECASE,
 )
 _HESITATIONS: Final = re.compile(
@@ -129,9 +129,18 @@ def plain(text: str) -> str:
 
     Sounds of hesitation and words said twice go as well; quotes as evidence keep them.
     """
-    clean = _TWICE.sub(r"\1", " ".join(_HESITATIONS.sub(" ", text).split()))
+    clean = _clean(text)
     bare = _LEADS.sub("", clean) or clean or text.strip()
     return bare[:1].upper() + bare[1:]
+
+
+def is_bare(text: str) -> bool:
+    """Tell whether a sentence only shows that its speaker listens or hesitates («Ага, да», "Mm-hmm. Yeah")."""
+    return not lemmas(_LEADS.sub("", f"{_clean(text)} "))
+
+
+def _clean(text: str) -> str:
+    return _TWICE.sub(r"\1", " ".join(_HESITATIONS.sub(" ", text).split()))
 
 
 def _says_what(task: Task) -> bool:

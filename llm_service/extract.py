@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from llm_service.actions import Findings, find_remarks, plain
+from llm_service.actions import Findings, find_remarks, is_bare, plain
 from llm_service.cues import Kind, find_cues
 from llm_service.talk import Line, Talk
 from llm_service.texts import attributed
@@ -67,10 +67,13 @@ def extract_topic(talk: Talk, lines: Sequence[Line], vectors: Vectors) -> Extrac
         max((_TELLING.get(kind, 0.0) for kind in found), default=0.0) + (_ASKED if Kind.QUESTION in found else 0.0)
         for found in kinds
     ]
+    bare = [is_bare(line.text) for line in lines]
     scores = weights * (0.5 + 0.5 * spread) + np.array(bonus, dtype=np.float32) * weights
+    scores[bare] = -1.0
     ranked = tuple(lines[place] for place in np.argsort(-scores, kind="stable"))
     telling = int((weights >= _TELLING_WEIGHT).sum())
     room = max(_FEWEST_SENTENCES, min(_MOST_SENTENCES, -(-len(lines) // _LINES_PER_SENTENCE), telling))
+    room = min(room, max(1, len(lines) - sum(bare)))
     return Extract(
         tuple(lines),
         _title(lines, ranked),
@@ -83,7 +86,7 @@ def extract_topic(talk: Talk, lines: Sequence[Line], vectors: Vectors) -> Extrac
 
 def attribute(line: Line, language: str) -> str:
     """Return a line as a quotation with its speaker."""
-    return attributed(line.speaker, plain(line.text).rstrip(" .…"), language)
+    return attributed(line.speaker, plain(line.text).rstrip(" .,;:…"), language)
 
 
 def _title(lines: Sequence[Line], ranked: Sequence[Line]) -> str:

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from llm_service.actions import find_remarks, plain
+from llm_service.actions import find_remarks, is_bare, plain
 from llm_service.cues import Kind, find_cues
 
 
@@ -207,3 +207,10 @@ def test_what_people_call_decided_comes_before_what_sounds_like_it(talk_of):
 def test_what_is_denied_or_over_is_no_risk(talk_of, text, risk):
     talk = talk_of(("Tom", text), language="ru" if text[0] > "z" else "en")
     assert bool(find_remarks(talk, talk.lines).risks) is risk
+
+
+@pytest.mark.parametrize(
+    ("text", "bare"), [("Mm-hmm. Yeah, right.", True), ("Ага, да, хорошо.", True), ("Да, перенесём.", False)]
+)
+def test_listening_says_nothing(text, bare):
+    assert is_bare(text) is bare

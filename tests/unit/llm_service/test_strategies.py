@@ -327,6 +327,17 @@ async def test_what_is_in_work_when_the_model_dies_is_still_told():
     assert len({line.number for part in summary.parts for line in part.lines}) == len(talk.lines)
 
 
+async def test_listening_is_not_told(talk_of):
+    talk = talk_of(
+        ("Олег", "Выгрузка отчётов падает на больших таблицах,"),
+        ("Анна", "Угу."),
+        ("Ирина", "Ага, да."),
+        people=("Ирина", "Анна", "Олег"),
+    )
+    _, summary = await sum_up(talk, Strategy.EXTRACTIVE)
+    assert [part.text for part in summary.parts] == ["Олег: «Выгрузка отчётов падает на больших таблицах»."]
+
+
 def test_auto_chooses_and_says_why():
     small, large = Parrot(8192, "small"), Parrot(32_768, "large")
     size = Size(tokens=5000, topics=10, stretches=4, frame_tokens=500, answer_tokens=300)
