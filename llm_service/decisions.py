@@ -58,8 +58,8 @@ _EN_MEETING: Final = re.compile(
 
 _RU_HANGS: Final = frozenset(
     """
-    если когда пока чтобы как что где куда откуда который которую которые которое сколько почему зачем кто кого либо или может
-    возможно наверное вероятно надеюсь ли раз
+    если когда чтобы как что где куда откуда который которую которые которое сколько почему зачем кто кого либо или может
+    возможно наверное вероятно надеюсь ли
     """.split()  # noqa: SIM905 - as above
 )
 _RU_MEETING: Final = frozenset(
@@ -112,4 +112,4 @@ def _decides_in_russian(text: str) -> bool:
 def _hangs(before: str) -> bool:
     """Tell whether what follows belongs to a condition, a question or a guess; `before` is the Russian sentence up to it."""
     clause = re.split(r"[,;:.–—]", before)[-1]
-    return bool(_RU_HANGS & {token.word for token in spans(clause)})
+    return bool(_RU_HANGS & {token.word for token in spans(clause)}) or "пока не" in clause.lower()
