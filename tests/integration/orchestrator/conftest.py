@@ -184,6 +184,8 @@ class MeshUnderTest:
         async with host(hosted, settings.listen, self.mesh, hosted.interceptors, check_service_token=False) as running:
             client = Client(running.port, self.mesh)
             try:
+                # gRPC remembers for a while that nobody listened on a port; it may be one that an earlier test gave back.
+                await asyncio.wait_for(client.channel.channel_ready(), 10)
                 yield client
             finally:
                 await client.close()
