@@ -41,12 +41,12 @@ _AT_ONCE: Final = re.compile(
     r"(?:go (?:next|first|ahead|back|through|over|on|quickly)|start (?:with|off|by)|begin (?:with|by)|say\b|take notes|move on|stop"
     r"|(?:explain|present|skip|repeat) (?:it|this|that|these|here|how|what|why)\b|leave (?:it|this|that) (?:to|there|here|for now)"
     r"|(?:write|note) (?:(?:it|this|that|these) )?(?:down|here)\b|(?:come|get) (?:back )?to (?:it|this|that)\b"
-    r"|show (?:you|it|this|that|them)\b|(?:take|make) (?:the |some )?(?:notes|minutes)\b|(?:rub|wipe|erase)\b"
+    r"|show you\b|(?:take|make) (?:the |some )?(?:notes|minutes)\b|rub\b"
     r"|use the (?:white ?)?board\b|share my screen)"
-    r"|\b(?:go back (?:for a|to the|one)|next slide|speak up|say (?:it|that) again|(?:un)?mute|share your screen)\b"
+    r"|\b(?:go back (?:for a|to the|one)|next slide|speak up|say (?:it|that) again|(?:un)?mute (?:your|please)|share your screen)\b"
     r"|\b(?:покажу (?:вам|экран|сейчас)|перейду к|вернусь к (?:этому|нему|ней)|передам слово|следующий слайд|говорите? громче"
-    r"|повторите?|(?:включ|выключ)(?:и|у|ите) (?:камеру|микрофон|звук|экран)|(?:рас)?шар(?:ю|ь|ьте) экран"
-    r"|переключ(?:и|у|ите) слайд)\b",
+    r"|повторите?,? (?:пожалуйста|ещ[её] раз|вопрос)|(?:включ|выключ)(?:и|у|ите) (?:камеру|микрофон|звук|экран)"
+    r"|(?:рас)?шар(?:ю|ь|ьте) экран|переключ(?:и|у|ите) слайд)\b",
     re.IGNORECASE,
 )
 """What people say they do while the meeting goes on; with a day it is work for later."""

@@ -70,8 +70,8 @@ class StructuredModel:
         self._seconds = seconds
         self._window = window
         self._probes = probes
-        # A semaphore of asyncio is first come, first served.
         self.parallel = parallel
+        # A semaphore of asyncio is first come, first served.
         self._turn = asyncio.Semaphore(parallel)
         self._preparing = asyncio.Lock()
         self._detected: int | None = None
